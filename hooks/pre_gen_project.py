@@ -1,0 +1,3 @@
+"""Check all answers once more: a replay file or a user's configuration comes in without any question.
+
+{{ cookiecutter | check_answers }}"""

@@ -1,0 +1,49 @@
+"""Filters of lists: what cannot be filtered by is an error, not silence."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import QuerySet
+from django_filters import IsoDateTimeFilter
+from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
+from rest_framework.views import APIView
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """django-filter's backend, which refuses unknown names, names given twice and empty values."""
+
+    def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
+        filterset = self.get_filterset_class(view, queryset)
+        known = set(filterset.base_filters if filterset else ())
+        known |= set(getattr(getattr(view, "paginator", None), "query_params", ()))
+        errors = {}
+        for name, values in request.query_params.lists():
+            if name not in known:
+                errors[name] = f"Unknown. Use one of: {', '.join(sorted(known))}."
+            elif len(values) > 1:
+                errors[name] = "Given more than once."
+            elif not values[0] and name not in {"cursor", "search"}:
+                errors[name] = "Empty. Give a value or leave it out."
+        if errors:
+            raise ValidationError(errors)
+        return super().filter_queryset(request, queryset, view)
+
+
+class UTCField(IsoDateTimeField):
+    """A point in time in UTC; one that the calendar has not is an error of the request, not of the database."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            time = super().to_python(value)
+            return time.astimezone(UTC) if time else None
+        except OverflowError as error:
+            raise DjangoValidationError("This time is out of range.", code="invalid") from error
+
+
+class UTCFilter(IsoDateTimeFilter):
+    """A filter by a point in time, such as `2026-11-23T18:00:00Z`."""
+
+    field_class = UTCField

@@ -1,0 +1,55 @@
+"""What the API's views share."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from rest_framework import serializers, views, viewsets
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+
+class MethodFirst:
+    """A method that the address does not have is 405 for everybody, before anyone is asked for credentials."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method not in self.allowed_methods:  # type: ignore[attr-defined]
+            raise MethodNotAllowed(str(request.method))
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+
+
+class APIView(MethodFirst, views.APIView):
+    """A view of one address that is not a model's."""
+
+
+class ModelViewSet(MethodFirst, viewsets.ModelViewSet):
+    """Everything that can be done with the rows of a model. A write that fails leaves nothing behind."""
+
+    http_method_names = ["get", "head", "options", "post", "put", "patch", "delete"]
+
+    def get_queryset(self) -> QuerySet[Any]:
+        queryset = super().get_queryset()
+        # Two changes of one row wait for each other, so that neither writes back what the other has replaced.
+        return queryset.select_for_update() if self.action in {"update", "partial_update"} else queryset
+
+    @transaction.atomic
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().create(request, *args, **kwargs)
+
+    @transaction.atomic
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().update(request, *args, **kwargs)
+
+    @transaction.atomic
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().destroy(request, *args, **kwargs)
+
+
+class TextField(serializers.CharField):
+    """Text and nothing else: DRF's own field takes the number 5 for the text "5"."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)

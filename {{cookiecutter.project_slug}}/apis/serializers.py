@@ -1,0 +1,37 @@
+"""How books become JSON and JSON becomes books."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import models
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apis.generics import TextField
+from books.isbn import ISBNField as ISBNColumn
+from books.isbn import normalise
+from books.models import Book
+
+
+@extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
+class ISBNField(TextField):
+    """An ISBN in either form; what follows, the check that it is unique above all, sees its 13 digits."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            return normalise(text)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.message, code=error.code) from error
+
+
+class BookSerializer(serializers.HyperlinkedModelSerializer[Book]):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: TextField,
+        ISBNColumn: ISBNField,
+    }
+
+    class Meta:
+        model = Book
+        fields = ("id", "url", "title", "subtitle", "author", "isbn", "created_at", "updated_at")

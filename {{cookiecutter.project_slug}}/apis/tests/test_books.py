@@ -1,0 +1,162 @@
+"""Books over the API: reading is open, writing needs the permission."""
+
+import pytest
+
+from accounts.models import User
+from apis.models import Token
+from apis.tests.conftest import API, api_of
+from books.models import Book
+
+pytestmark = pytest.mark.django_db
+
+BOOKS = "/api/v1/books/"
+EMMA = {"title": "Emma", "subtitle": "A Novel", "author": "Jane Austen", "isbn": "9780141439587"}
+
+
+@pytest.fixture
+def emma():
+    return Book.objects.create(**EMMA, pk=1)
+
+
+def test_a_list_of_books(anon, emma):
+    answer = anon("GET", BOOKS, status=200)
+    assert set(answer) == {"next", "previous", "results"}
+    assert [book["isbn"] for book in answer["results"]] == [EMMA["isbn"]]
+
+
+def test_a_book_has_exactly_these_fields(anon, emma):
+    for book in (anon("GET", f"{BOOKS}1/", status=200), anon("GET", BOOKS, status=200)["results"][0]):
+        created_at, updated_at = book.pop("created_at"), book.pop("updated_at")
+        assert created_at <= updated_at
+        assert created_at.endswith("Z")
+        assert book == {"id": 1, "url": "http://testserver/api/v1/books/1/", **EMMA}
+
+
+def test_a_book_can_be_created_read_changed_and_deleted(as_editor):
+    created = as_editor("POST", BOOKS, {**EMMA, "isbn": "0-14-143958-0"}, status=201)
+    address = as_editor.response["Location"]
+    assert address == created["url"]
+    assert created["isbn"] == EMMA["isbn"]
+    assert as_editor("GET", address, status=200) == created
+    changed = as_editor("PATCH", address, {"subtitle": ""}, status=200)
+    assert (changed["title"], changed["subtitle"]) == ("Emma", "")
+    replaced = as_editor("PUT", address, {**EMMA, "title": "Emma!"}, status=200)
+    assert (replaced["title"], replaced["subtitle"]) == ("Emma!", "A Novel")
+    as_editor("DELETE", address, status=204)
+    as_editor("GET", address, status=404)
+
+
+def test_what_the_server_decides_cannot_be_sent(as_editor, emma):
+    sent = {"id": 7, "created_at": "2000-01-01T00:00:00Z", "updated_at": "2000-01-01T00:00:00Z", "url": "x"}
+    before = as_editor("GET", f"{BOOKS}1/", status=200)
+    after = as_editor("PATCH", f"{BOOKS}1/", sent, status=200)
+    assert (after["id"], after["url"], after["created_at"]) == (1, before["url"], before["created_at"])
+    assert after["updated_at"] > before["updated_at"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("title", "x" * 251, "max_length"),
+        ("subtitle", "x" * 251, "max_length"),
+        ("author", "x" * 101, "max_length"),
+        ("title", "", "blank"),
+        ("author", None, "null"),
+        ("title", 5, "invalid"),
+        ("title", "a\x00b", "null_characters_not_allowed"),
+        ("isbn", "9780141439588", "check_digit"),
+        ("isbn", "no isbn", "invalid"),
+    ],
+)
+def test_a_bad_field_is_refused_by_name(as_editor, emma, method, field, value, code):
+    address = BOOKS if method == "POST" else f"{BOOKS}1/"
+    problem = as_editor(method, address, {**EMMA, field: value}, status=400)
+    assert [(error["field"], error["code"]) for error in problem["errors"]] == [(field, code)]
+    assert Book.objects.get().title == "Emma"
+
+
+def test_required_fields_are_named(as_editor):
+    problem = as_editor("POST", BOOKS, {}, status=400)
+    assert sorted(error["field"] for error in problem["errors"]) == ["author", "isbn", "title"]
+
+
+def test_an_isbn_that_is_there_already_is_a_conflict(as_editor, emma):
+    problem = as_editor("POST", BOOKS, {**EMMA, "isbn": "0141439580"}, status=409)
+    assert problem["errors"][0]["field"] == "isbn"
+    assert Book.objects.count() == 1
+
+
+def client_of(kind):
+    """A client, and whether it may write."""
+    if kind == "anonymous":
+        return API(), False
+    user = User.objects.create_user("user", is_staff=kind == "staff", is_superuser=kind == "superuser")
+    if kind in {"editor", "inactive editor", "expired token", "revoked token"}:
+        user.user_permissions.set([*User._meta.get_field("user_permissions").related_model.objects.all()])
+    api = api_of(user)
+    if kind == "inactive editor":
+        User.objects.update(is_active=False)
+    if kind == "expired token":
+        Token.objects.update(expires_at="2000-01-01T00:00Z")
+    if kind == "revoked token":
+        Token.objects.all().delete()
+    return api, kind in {"editor", "superuser"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "read", "write"),
+    [
+        ("anonymous", 200, 401),
+        ("reader", 200, 403),
+        ("staff", 200, 403),
+        ("editor", 200, None),
+        ("superuser", 200, None),
+        ("inactive editor", 401, 401),
+        ("expired token", 401, 401),
+        ("revoked token", 401, 401),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "address", "allowed"),
+    [
+        ("GET", BOOKS, 200),
+        ("HEAD", BOOKS, 200),
+        ("OPTIONS", BOOKS, 200),
+        ("POST", BOOKS, 201),
+        ("PUT", BOOKS, 405),
+        ("DELETE", BOOKS, 405),
+        ("GET", f"{BOOKS}1/", 200),
+        ("HEAD", f"{BOOKS}1/", 200),
+        ("OPTIONS", f"{BOOKS}1/", 200),
+        ("PUT", f"{BOOKS}1/", 200),
+        ("PATCH", f"{BOOKS}1/", 200),
+        ("DELETE", f"{BOOKS}1/", 204),
+        ("POST", f"{BOOKS}1/", 405),
+    ],
+)
+def test_who_may_do_what(emma, kind, read, write, method, address, allowed):
+    api, _ = client_of(kind)
+    data = {**EMMA, "isbn": "9780141439518"} if method in {"POST", "PUT", "PATCH"} else None
+    status = read if allowed != 405 and method in {"GET", "HEAD", "OPTIONS"} else (write or allowed)
+    if allowed == 405:
+        status = 405
+    api(method, address, data, status=status)
+    if status == 401:
+        assert api.response["WWW-Authenticate"] == "Token"
+    if status == 405:
+        assert method not in api.response["Allow"].split(", ")
+
+
+@pytest.mark.parametrize("address", [f"{BOOKS}2/", f"{BOOKS}emma/", f"{BOOKS}{10**40}/", f"{BOOKS}-1/"])
+def test_a_book_that_is_not_there_is_404(anon, emma, address):
+    assert anon("GET", address, status=404)["code"] == "not_found"
+
+
+def test_the_same_number_of_queries_however_many_books(anon, django_assert_num_queries):
+    Book.objects.bulk_create(
+        [Book(title="Same", author="Same", isbn=f"{n}") for n in ["9780141439518", "9780141439587"]]
+    )
+    for size in (1, 2):
+        with django_assert_num_queries(1):
+            anon("GET", f"{BOOKS}?page_size={size}", status=200)

@@ -1,0 +1,34 @@
+"""What the library knows of a book."""
+
+from django.db import models
+from django.urls import reverse
+
+from books.isbn import ISBNField
+from core.search import SearchField
+
+
+class Book(models.Model):
+    """A book, which its ISBN identifies."""
+
+    title = models.CharField(max_length=250)
+    subtitle = models.CharField(max_length=250, blank=True)
+    author = models.CharField(max_length=100)
+    isbn = ISBNField("ISBN", unique=True, help_text="10 or 13 digits, with or without hyphens.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    search = SearchField(sources=("title", "subtitle", "author"))
+
+    class Meta:
+        ordering = ("title", "id")
+        # One for each way to order a list: the id makes each position unique, so that a page can start after it.
+        indexes = (
+            models.Index(fields=["title", "id"], name="book_title"),
+            models.Index(fields=["author", "id"], name="book_author"),
+            models.Index(fields=["created_at", "id"], name="book_created_at"),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("book_detail", args=[self.pk])

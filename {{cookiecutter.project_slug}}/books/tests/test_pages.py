@@ -1,0 +1,102 @@
+"""The library's pages."""
+
+import pytest
+
+from books.models import Book
+from books.views import ORDERINGS, PAGE_SIZE
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def emma():
+    return Book.objects.create(title="Emma", subtitle="A Novel", author="Jane Austen", isbn="9780141439587", pk=1)
+
+
+def isbn(number):
+    """The ISBN-10 with these first nine digits."""
+    digits = f"{number:09}"
+    check = -sum(int(digit) * (10 - i) for i, digit in enumerate(digits)) % 11
+    return digits + ("X" if check == 10 else str(check))
+
+
+def test_the_list_shows_everything_about_a_book(client, emma):
+    response = client.get("/")
+    assert response.status_code == 200
+    assert "books/book_list.html" in [template.name for template in response.templates]
+    page = response.content.decode()
+    for text in ("Emma", "A Novel", "Jane Austen", "9780141439587", 'href="/books/1/"'):
+        assert text in page
+
+
+def test_a_book_has_a_page_of_its_own(client, emma):
+    page = client.get("/books/1/").content.decode()
+    for text in ("<h1>Emma</h1>", "A Novel", "Jane Austen", "9780141439587"):
+        assert text in page
+
+
+def test_what_a_book_is_called_is_text_and_not_html(client, emma):
+    Book.objects.update(title="<script>alert(1)</script>", author="<b>Nobody</b>")
+    for address in ("/", "/books/1/"):
+        page = client.get(address).content.decode()
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+        assert "&lt;b&gt;Nobody&lt;/b&gt;" in page
+        assert "<script>" not in page
+        assert "<b>" not in page
+
+
+def test_an_empty_library_says_so(client):
+    assert "There are no books yet." in client.get("/").content.decode()
+
+
+@pytest.mark.parametrize("address", ["/books/2/", "/books/emma/", f"/books/{10**40}/"])
+def test_a_book_that_is_not_there_is_404(client, emma, address):
+    assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("words", ["emma", "NOVEL", "aust jane", "  em  "])
+def test_search_finds_words_of_title_subtitle_and_author(client, emma, words):
+    assert "Emma" in client.get("/", {"search": words}).content.decode()
+
+
+@pytest.mark.parametrize("words", ["ma", "emma dickens", "%", "_", "' OR 1=1", "<script>", "x" * 10_000])
+def test_search_says_when_nothing_matches(client, emma, words):
+    page = client.get("/", {"search": words}).content.decode()
+    assert "No book matches this search." in page
+    assert "<script>" not in page
+
+
+def test_search_ignores_accents(client):
+    Book.objects.create(title="Les Misérables", author="Victor Hugo", isbn="9780140444308")
+    for words in ("miserables", "MISÉRABLES"):
+        assert "Hugo" in client.get("/", {"search": words}).content.decode()
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS)
+def test_the_pages_of_a_list_show_every_book_once_there_and_back(client, ordering):
+    Book.objects.bulk_create(
+        [Book(title=f"Volume {n % 3}", author=f"Author {n % 2}", isbn=isbn(n)) for n in range(2 * PAGE_SIZE + 1)]
+    )
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = client.get("/", {"ordering": ordering, "cursor": cursor}).context["page"]
+        pages.append([book.pk for book in page.rows])
+        cursor = page.next
+    assert [len(page) for page in pages] == [PAGE_SIZE, PAGE_SIZE, 1]
+    assert len({pk for page in pages for pk in page}) == 2 * PAGE_SIZE + 1
+    back = []
+    while page.previous is not None:
+        page = client.get("/", {"ordering": ordering, "cursor": page.previous}).context["page"]
+        back.insert(0, [book.pk for book in page.rows])
+    assert back == pages[:-1]
+
+
+@pytest.mark.parametrize("query", [{"cursor": "broken"}, {"ordering": "isbn"}, {"cursor": "x" * 10_000}])
+def test_a_broken_address_of_a_page_is_400(client, query):
+    assert client.get("/", query).status_code == 400
+
+
+def test_the_list_costs_one_query_however_many_books_there_are(client, django_assert_num_queries):
+    Book.objects.bulk_create([Book(title="Same", author="Same", isbn=isbn(n)) for n in range(60)])
+    with django_assert_num_queries(1):
+        client.get("/")

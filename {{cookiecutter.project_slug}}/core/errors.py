@@ -1,0 +1,42 @@
+"""The pages of errors that Django raises; `django_project/urls.py` names them. Used where DEBUG is off.
+
+They need neither database nor session, so that they also work when one of these is the error.
+"""
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from core.context_processors import project
+
+TEXTS = {
+    400: ("Bad request", "The server could not make sense of this request."),
+    403: ("Not allowed", "You have no permission to see this page. Signing in may help."),
+    404: ("Page not found", "There is nothing at this address. It may have moved, or never existed."),
+    500: ("Server error", "Something went wrong on our side. It was logged; please try again later."),
+}
+
+
+def error_page(status: int) -> HttpResponse:
+    """The page for this status, one of `TEXTS`."""
+    title, text = TEXTS[status]
+    return HttpResponse(render_to_string("error.html", {**project(), "title": title, "text": text}), status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return error_page(403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(500)

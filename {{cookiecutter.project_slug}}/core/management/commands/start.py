@@ -1,0 +1,38 @@
+"""`manage.py start`: the development server, with everything it needs prepared first, in one process."""
+
+import os
+import socket
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+
+class Command(RunserverCommand):
+    help = "Migrate the database, load demo data if it has no users yet, and serve on 127.0.0.1, port WEB_PORT."
+    default_port = str(settings.WEB_PORT)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # The reloader starts this command again in a second process: it finds everything prepared.
+        if os.environ.get("RUN_MAIN") != "true":
+            if not options["addrport"]:
+                self.check_port()
+            call_command("migrate", verbosity=0)
+            if not get_user_model().objects.exists():
+                call_command("demo", stdout=self.stdout)
+        super().handle(*args, **options)
+
+    def check_port(self) -> None:
+        """Raise CommandError if the port is taken, before anything is done."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.default_addr, settings.WEB_PORT))
+            except OSError as error:
+                raise CommandError(
+                    f"Port {settings.WEB_PORT} cannot be used ({error.strerror}). Set WEB_PORT to a free one, "
+                    f"in .env or as in `WEB_PORT={settings.WEB_PORT + 1} just start`."
+                ) from None

@@ -1,0 +1,133 @@
+"""Errors of the API: every one is a "problem" of RFC 9457, `application/problem+json`.
+
+    {"type": "about:blank", "title": "Bad Request", "status": 400, "code": "invalid", "detail": "…",
+     "errors": [{"field": "isbn", "code": "check_digit", "detail": "…"}], "request_id": "…"}
+
+`code` is stable, for programs; `detail` is for people; `errors` is there where fields of the request are wrong.
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from core import request_id
+
+MEDIA_TYPE = "application/problem+json"
+PREFIX = "/api/"
+RETRY_AFTER = 5  # seconds
+
+
+class Conflict(APIException):
+    """What the request would store contradicts what is stored."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_code = "conflict"
+    default_detail = "This contradicts what is stored: an entry with the same unique value exists, or one was changed."
+
+
+class Unavailable(APIException):
+    """Something that the request needs does not answer at the moment."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    default_detail = "The service cannot answer at the moment. Try again later."
+
+
+class ContentTooLarge(APIException):
+    """The body has more bytes than `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
+
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+    default_detail = "The body of the request is too large."
+
+
+# What Django raises and DRF does not know.
+TRANSLATED: dict[type[Exception], type[APIException]] = {
+    IntegrityError: Conflict,
+    OperationalError: Unavailable,
+    InterfaceError: Unavailable,
+    RequestDataTooBig: ContentTooLarge,
+}
+
+
+def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    """The body of an error's answer."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": request_id.current.get(),
+    }
+    if errors:
+        body["errors"] = errors
+    return body
+
+
+def field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
+    """Flatten the nested lists and dictionaries of a ValidationError; a field in a list is `authors.0.name`."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from field_errors(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            nested = isinstance(inner, dict | list)
+            yield from field_errors(inner, f"{path}.{index}".lstrip(".") if nested else path)
+    else:
+        yield {"field": path or "non_field_errors", "code": detail.code, "detail": str(detail)}
+
+
+def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's handler with our body; None for what nobody expected, which Django then logs and answers with 500."""
+    for known, translation in TRANSLATED.items():
+        if isinstance(exception, known):
+            exception = translation()
+    response = drf_exception_handler(exception, context)
+    if response is None:
+        return None
+    if isinstance(exception, ValidationError):
+        errors = list(field_errors(exception.detail))
+        if errors and all(error["code"] == "unique" for error in errors):
+            response.status_code = HTTPStatus.CONFLICT
+            response.data = problem(response.status_code, Conflict.default_code, Conflict.default_detail, errors)
+        else:
+            response.data = problem(response.status_code, "invalid", "The request has errors.", errors)
+    else:
+        detail = response.data["detail"]
+        response.data = problem(response.status_code, detail.code, str(detail))
+    if isinstance(exception, Unavailable):
+        response["Retry-After"] = str(RETRY_AFTER)
+    # The browsable API shows the same body in a page of HTML.
+    renderer = getattr(context["request"], "accepted_renderer", None)
+    if renderer is None or renderer.format == "json":
+        response.content_type = MEDIA_TYPE
+    return response
+
+
+class ProblemMiddleware:
+    """Turn the error pages that Django answers with below `/api/`, outside of any view of DRF, into problems."""
+
+    CODES = {400: "bad_request", 403: "permission_denied", 404: "not_found", 405: "method_not_allowed"}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        status = response.status_code
+        if status < HTTPStatus.BAD_REQUEST or not request.path_info.startswith(PREFIX):
+            return response
+        if hasattr(response, "accepted_renderer") or (settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+            return response
+        body = problem(status, self.CODES.get(status, "error"), HTTPStatus(status).description or "An error occurred.")
+        return JsonResponse(body, status=status, content_type=MEDIA_TYPE)

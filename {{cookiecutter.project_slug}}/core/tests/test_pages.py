@@ -1,0 +1,69 @@
+"""What all pages have in common, and the pages of errors."""
+
+import re
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_page_links_what_the_navigation_lists(client, settings):
+    page = client.get("/").content.decode()
+    for label, name in settings.NAVIGATION:
+        assert f'<a href="{reverse(name)}">{label}</a>' in page
+        assert client.get(reverse(name), headers={"accept": "text/html"}, follow=True).status_code == 200
+
+
+def test_name_and_description_are_escaped(client, settings):
+    settings.PROJECT = {"name": "<b>Name</b>", "description": "<i>&</i>"}
+    page = client.get("/").content.decode()
+    assert "&lt;b&gt;Name&lt;/b&gt;" in page
+    assert not re.search("<b>|<i>", page)
+
+
+def test_an_unknown_address_gets_a_page_with_the_look_of_the_others(client):
+    response = client.get("/no-such-page/")
+    assert response.status_code == 404
+    assert "<h1>Page not found</h1>" in response.content.decode()
+    assert 'href="/static/core/style.css"' in response.content.decode()
+
+
+def test_a_form_without_its_token_is_refused():
+    response = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "a", "password": "b"})
+    assert response.status_code == 403
+    assert "<h1>Not allowed</h1>" in response.content.decode()
+
+
+def test_an_unknown_host_name_is_refused(client):
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+
+
+def test_an_unexpected_error_gets_a_page_without_details(client, monkeypatch):
+    def fail(self, request):
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("django.contrib.admin.sites.AdminSite.has_permission", fail)
+    client.raise_request_exception = False
+    response = client.get("/admin/login/")
+    assert response.status_code == 500
+    assert "<h1>Server error</h1>" in response.content.decode()
+    assert "secret" not in response.content.decode()
+
+
+def test_security_headers_are_sent_with_every_answer(client):
+    headers = client.get("/").headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("model", sorted(admin.site._registry, key=str), ids=str)
+def test_every_list_and_form_of_the_admin_opens(model, admin_client):
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    assert admin_client.get(reverse(f"{name}_changelist"), {"q": "word"}).status_code == 200
+    form = admin_client.get(reverse(f"{name}_add"))
+    assert form.status_code == (200 if admin.site._registry[model].has_add_permission(form.wsgi_request) else 403)

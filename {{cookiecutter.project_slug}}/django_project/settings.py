@@ -1,0 +1,245 @@
+"""Settings of the project, in the order of Django's own settings file.
+
+What differs from one machine to the next comes from the environment, in development from the file .env;
+README.md lists the variables. https://docs.djangoproject.com/en/5.2/ref/settings/
+"""
+
+import sys
+from pathlib import Path
+
+from environs import Env, EnvError, validate
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The name and the description that pages and documents show.
+PROJECT = {
+    "name": "{{ cookiecutter.project_name | in_quotes }}",
+    "description": "{{ cookiecutter.description | in_quotes }}",
+}
+
+# % if cookiecutter.include_apis
+# A rate of the API, such as 120/min.
+RATE = validate.Regexp(r"[1-9][0-9]*/(sec|min|hour|day)\Z", error="Write it as 5/sec, 120/min, 1000/hour or 9000/day.")
+
+# % endif
+env = Env()
+env.read_env(BASE_DIR / ".env", recurse=False)
+try:
+    DEBUG = env.bool("DEBUG", False)
+    SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
+    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+    DATABASE = env.dj_db_url("DATABASE_URL", "sqlite:///db.sqlite3")
+    CACHE_URL = env.str("CACHE_URL", "")
+    CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+    HTTPS = env.bool("HTTPS", not DEBUG)
+    TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
+    LOG_LEVEL = env.str(
+        "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+    )
+    WEB_PORT = env.int("WEB_PORT", 8000, validate=validate.Range(min=1, max=65535))
+    # % if cookiecutter.include_apis
+    CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
+    THROTTLE_RATES = {
+        "anon": env.str("THROTTLE_ANON", "120/min", validate=RATE),
+        "user": env.str("THROTTLE_USER", "600/min", validate=RATE),
+        "login": env.str("THROTTLE_LOGIN", "10/min", validate=RATE),
+    }
+    # % endif
+except EnvError as error:
+    sys.exit(f"{str(error).rstrip('.')}. Set it in the environment or in .env; .env.example lists all variables.")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    # % if cookiecutter.include_apis
+    "corsheaders",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    # % endif
+    "core",
+    "accounts",
+    # % if cookiecutter.include_books
+    "books",
+    # % endif
+    # % if cookiecutter.include_apis
+    "apis",
+    # % endif
+]
+
+# The order matters: a request passes from the first to the last, its response the other way.
+MIDDLEWARE = [
+    "core.request_id.RequestIDMiddleware",
+    "core.health.HealthMiddleware",
+    # % if cookiecutter.include_apis
+    "core.problems.ProblemMiddleware",
+    # % endif
+    "django.middleware.security.SecurityMiddleware",
+    "core.security_headers.SecurityHeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # % if cookiecutter.include_apis
+    "corsheaders.middleware.CorsMiddleware",
+    # % endif
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "django_project.urls"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "core.context_processors.project",
+            ],
+        },
+    },
+]
+
+# What the header of every page links to: the words and the name of the address.
+NAVIGATION = [
+    ("Home", "home"),
+    # % if cookiecutter.include_apis
+    ("API", "api-root"),
+    ("API documentation", "api-docs"),
+    # % endif
+    ("Admin", "admin:index"),
+]
+
+WSGI_APPLICATION = "django_project.wsgi.application"
+
+# https://docs.djangoproject.com/en/5.2/ref/databases/
+if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    if DATABASE["NAME"] != ":memory:":
+        DATABASE["NAME"] = BASE_DIR / DATABASE["NAME"]
+    DATABASE["OPTIONS"] = {
+        # Readers and one writer at a time do not block each other; a second writer waits for the first.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    }
+elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
+    # Each process keeps its connections and checks one before it is used: a restarted database is found again.
+    DATABASE["CONN_HEALTH_CHECKS"] = True
+    DATABASE.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}
+DATABASES = {"default": DATABASE}
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+AUTH_USER_MODEL = "accounts.User"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# https://whitenoise.readthedocs.io/en/stable/django.html
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    },
+}
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# https://docs.djangoproject.com/en/5.2/topics/security/
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "core.errors.csrf_failure"
+SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
+# Whether other hosts of the domain speak HTTPS is not for this project to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+X_FRAME_OPTIONS = "DENY"
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# % if cookiecutter.include_apis
+# https://www.django-rest-framework.org/api-guide/settings/
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        # The first one decides: its `WWW-Authenticate` makes the answer to a missing credential 401, not 403.
+        "apis.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissionsOrAnonReadOnly"],
+    "DEFAULT_PARSER_CLASSES": ["apis.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "apis.pagination.KeysetPagination",
+    "DEFAULT_FILTER_BACKENDS": ["apis.filters.StrictFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["core.throttling.AnonThrottle", "core.throttling.UserThrottle"],
+    "DEFAULT_THROTTLE_RATES": THROTTLE_RATES,
+    "DEFAULT_SCHEMA_CLASS": "apis.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "core.problems.exception_handler",
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+# https://drf-spectacular.readthedocs.io/en/latest/settings.html
+SPECTACULAR_SETTINGS = {
+    "TITLE": PROJECT["name"],
+    "DESCRIPTION": PROJECT["description"],
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# Seconds that a token of the API is valid after it was issued.
+TOKEN_LIFETIME = 30 * 24 * 60 * 60
+
+# % endif
+# https://docs.djangoproject.com/en/5.2/topics/logging/
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "core.request_id.RequestIDFilter"}},
+    "formatters": {
+        "json": {"()": "core.logs.JSONFormatter"},
+        "text": {"format": "{levelname} {name} {request_id} {message}", "style": "{"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id"],
+            "formatter": "text" if DEBUG else "json",
+        },
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # Django's own handlers would print a record a second time, or mail it.
+    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
+}

@@ -1,0 +1,25 @@
+"""Which view answers which address. https://docs.djangoproject.com/en/5.2/topics/http/urls/"""
+
+from django.contrib import admin
+from django.urls import include, path
+
+handler400 = "core.errors.bad_request"
+handler403 = "core.errors.permission_denied"
+handler404 = "core.errors.page_not_found"
+handler500 = "core.errors.server_error"
+
+urlpatterns = [
+    # % if cookiecutter.include_books
+    path("", include("books.urls")),
+    # % endif
+    # % if not cookiecutter.include_books
+    path("", include("core.urls")),
+    # % endif
+    # % if cookiecutter.include_apis
+    path("api/", include("apis.urls")),
+    # % endif
+    # % if cookiecutter.include_apis and cookiecutter.include_books
+    path("api/v1/", include("apis.v1")),
+    # % endif
+    path("admin/", admin.site.urls),
+]
