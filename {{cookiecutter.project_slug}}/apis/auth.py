@@ -49,8 +49,6 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class TokenView(APIView):
     """A token for a user's name and password; `DELETE` revokes the token that it is sent with."""
 
-    throttle_scope = "login"
-
     def get_authenticators(self) -> list[BaseAuthentication]:
         # An old token that a client still sends must not keep it from logging in.
         return [TokenAuthentication()] if self.request and self.request.method == "DELETE" else []

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.cache import cache
 from rest_framework.request import Request
-from rest_framework.throttling import AnonRateThrottle, ScopedRateThrottle, SimpleRateThrottle, UserRateThrottle
+from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle, UserRateThrottle
 
 
 class FixedWindow(SimpleRateThrottle):
@@ -41,5 +41,7 @@ class UserThrottle(FixedWindow, UserRateThrottle):
         return super().get_cache_key(request, view) if request.user.is_authenticated else None
 
 
-class LoginThrottle(FixedWindow, ScopedRateThrottle):
+class LoginThrottle(FixedWindow, AnonRateThrottle):
     """`THROTTLE_LOGIN`: attempts to log in, by address."""
+
+    scope = "login"

@@ -38,7 +38,9 @@ def test_the_demo_administrator_can_sign_in_with_the_printed_password(capsys):
     call_command("demo")
     password = re.search(r"password: (\S+)", capsys.readouterr().out)
     assert password
-    assert authenticate(username="admin", password=password[1]).is_superuser
+    admin = authenticate(username="admin", password=password[1])
+    assert admin
+    assert admin.is_superuser
 
 
 @pytest.mark.django_db
