@@ -23,6 +23,7 @@ FALLBACK_SLUG = "my-project"
 # What a project depends on, directly or not, cannot be its own name: uv and pip would resolve the one for the other.
 # A test compares this with what is installed for the default project.
 DEPENDENCIES = frozenset(
+    # As a list of strings it would be sixty lines long.
     """
     asgiref attrs cfgv dj-database-url django django-cors-headers django-filter django-stubs django-stubs-ext
     djangorestframework djangorestframework-stubs distlib drf-spectacular drf-spectacular-sidecar environs filelock
@@ -31,7 +32,7 @@ DEPENDENCIES = frozenset(
     pytest-django python-discovery python-dotenv pyyaml redis referencing rpds-py ruff rust-just setuptools sqlparse
     types-django-filter types-pyyaml types-requests typing-extensions tzdata uritemplate urllib3 uv virtualenv wheel
     whitenoise
-    """.split()
+    """.split()  # noqa: SIM905
 )
 # Names that Windows keeps for devices; a folder cannot have them.
 RESERVED = frozenset(
@@ -61,7 +62,9 @@ def check_project_name(answer: str) -> str:
 
 def check_description(answer: str) -> str:
     """The answer, or InvalidAnswerError: up to 200 characters in one line."""
-    return check_line("description", answer, DESCRIPTION_LENGTH, f"Use up to {DESCRIPTION_LENGTH} characters in one line.")
+    return check_line(
+        "description", answer, DESCRIPTION_LENGTH, f"Use up to {DESCRIPTION_LENGTH} characters in one line."
+    )
 
 
 def check_line(question: str, answer: str, length: int, allowed: str) -> str:
@@ -92,12 +95,12 @@ def suggest_slug(name: str) -> str:
 def check_project_slug(answer: str) -> str:
     """The answer, or InvalidAnswerError: the name of a folder, a distribution, an image and a compose project."""
     allowed = (
-        f"Use 2 to {SLUG_LENGTH} lower-case letters, digits and single hyphens, beginning with a letter, as in my-library."
+        f"Use 2 to {SLUG_LENGTH} lower-case letters, digits and single hyphens, a letter first, as in my-library."
     )
     if not 1 < len(answer) <= SLUG_LENGTH:
         raise InvalidAnswerError("project_slug", f"it has {len(answer)} characters", allowed)
     if not SLUG.fullmatch(answer):
-        raise InvalidAnswerError("project_slug", f"{ascii(answer)} is not a slug", allowed)
+        raise InvalidAnswerError("project_slug", f"{answer!a} is not a slug", allowed)
     if answer in DEPENDENCIES:
         raise InvalidAnswerError("project_slug", f"{answer} is a package that the project depends on", allowed)
     if answer in RESERVED:
@@ -112,9 +115,9 @@ def check_answers(answers: Mapping[str, Any]) -> str:
     check_description(answers["description"])
     for name in ("include_books", "include_apis"):
         if not isinstance(answers[name], bool):
-            raise InvalidAnswerError(name, f"{ascii(answers[name])} is neither yes nor no", "Use true or false.")
+            raise InvalidAnswerError(name, f"{answers[name]!a} is neither yes nor no", "Use true or false.")
     if answers["ci"] not in {"github", "gitlab", "none"}:
-        raise InvalidAnswerError("ci", f"{ascii(answers['ci'])} is not known", "Use github, gitlab or none.")
+        raise InvalidAnswerError("ci", f"{answers['ci']!a} is not known", "Use github, gitlab or none.")
     return ""
 
 
@@ -143,7 +146,7 @@ MARKDOWN = re.compile(
     | \\ (?=[!-/:-@\[-`{-~]|$)                     # a backslash that would escape what follows
     | < (?=[A-Za-z/!?]) | & (?=\#?[A-Za-z0-9]+;)   # HTML
     | (?<!\S) \#                                   # a heading, or the end of one
-    | ^ [-+=>] | (?<=^[0-9]) [.)] | (?<=^[0-9]{2}) [.)] | (?<=^[0-9]{3}) [.)] | (?<=^[0-9]{4}) [.)]  # lists, quotes
+    | ^ [-+=>] | (?<=^[0-9]) [.)] | (?<=^[0-9]{2}) [.)] | (?<=^[0-9]{3}) [.)] | (?<=^[0-9]{4}) [.)]  # lists
     """,
     re.VERBOSE,
 )

@@ -1,7 +1,7 @@
 """Finish a rendered project: delete what was declined, make the environment file and the lock, say what to do next.
 
-Nothing here may fail because uv, git or the network is missing. An update of a project by cruft runs this for the old
-and the new version of the template and compares the two, so everything that git tracks must come out the same each time.
+Nothing here may fail because uv, git or the network is missing. An update of a project by cruft runs this for the
+old and the new version of the template and compares the two: what git tracks must come out the same each time.
 """
 
 import json
@@ -27,6 +27,9 @@ DECLINED = {
     "apis/v1.py": not BOOKS,
     "apis/views.py": not BOOKS,
     "apis/tests/test_books.py": not BOOKS,
+    "core/filters.py": not APIS,
+    "core/generics.py": not APIS,
+    "core/pagination.py": not APIS,
     "core/paging.py": not BOOKS and not APIS,
     "core/problems.py": not APIS,
     "core/search.py": not BOOKS,
@@ -70,7 +73,7 @@ def main() -> None:
 
 
 def make_writable() -> None:
-    """Let the owner change the project: files have the rights that they have in the template, which may be read-only."""
+    """Let the owner change the project: its files have the rights of the template's, which may be read-only."""
     for path in Path().rglob("*"):
         mode = path.stat().st_mode
         if not mode & stat.S_IWUSR:
@@ -94,7 +97,8 @@ def lock() -> bool:
     environment.pop("VIRTUAL_ENV", None)
     for options in ([], ["--offline"]):
         try:
-            process = subprocess.run([uv, "lock", "--quiet", *options], env=environment, capture_output=True, timeout=120)
+            command = [uv, "lock", "--quiet", *options]
+            process = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return False
         if process.returncode == 0:

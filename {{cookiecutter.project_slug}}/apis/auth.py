@@ -15,8 +15,8 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts.models import User
 from apis.authentication import TokenAuthentication
-from apis.generics import APIView, TextField
 from apis.models import Token
+from core.generics import APIView, TextField
 from core.throttling import LoginThrottle
 
 

@@ -7,10 +7,10 @@ from django.db import models
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apis.generics import TextField
 from books.isbn import ISBNField as ISBNColumn
 from books.isbn import normalise
 from books.models import Book
+from core.generics import TextField
 
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})

@@ -8,11 +8,11 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import ValidationError
 
-from apis.filters import UTCFilter
-from apis.generics import ModelViewSet
 from apis.serializers import BookSerializer
 from books.isbn import normalise
 from books.models import Book
+from core.filters import UTCFilter
+from core.generics import ModelViewSet
 from core.search import matching
 
 

@@ -1,12 +1,24 @@
-"""The format of the log in production: one JSON object a line, for whatever collects the lines."""
+"""The log: every line with the id of its request; in production one JSON object a line, for whatever collects them."""
 
 import json
 import logging
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+# The id of the request that is being answered.
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+class RequestIDFilter(logging.Filter):
+    """Give a log record the attribute `request_id`: the id of the request, `-` outside of one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id.get()
+        return True
 
 
 class JSONFormatter(logging.Formatter):
-    """Format a record that `core.request_id.RequestIDFilter` has passed."""
+    """Format a record that `RequestIDFilter` has passed."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

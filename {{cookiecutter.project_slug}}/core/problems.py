@@ -19,7 +19,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from core import request_id
+from core.logs import request_id
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "/api/"
@@ -67,7 +67,7 @@ def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | 
         "status": status,
         "code": code,
         "detail": detail,
-        "request_id": request_id.current.get(),
+        "request_id": request_id.get(),
     }
     if errors:
         body["errors"] = errors

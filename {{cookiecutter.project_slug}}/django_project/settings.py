@@ -75,13 +75,13 @@ INSTALLED_APPS = [
 
 # The order matters: a request passes from the first to the last, its response the other way.
 MIDDLEWARE = [
-    "core.request_id.RequestIDMiddleware",
+    "core.middleware.RequestIDMiddleware",
     "core.health.HealthMiddleware",
     # % if cookiecutter.include_apis
     "core.problems.ProblemMiddleware",
     # % endif
     "django.middleware.security.SecurityMiddleware",
-    "core.security_headers.SecurityHeadersMiddleware",
+    "core.middleware.SecurityHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # % if cookiecutter.include_apis
     "corsheaders.middleware.CorsMiddleware",
@@ -106,7 +106,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "core.context_processors.project",
+                "core.pages.project",
             ],
         },
     },
@@ -178,7 +178,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
-CSRF_FAILURE_VIEW = "core.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "core.pages.csrf_failure"
 SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
 # Whether other hosts of the domain speak HTTPS is not for this project to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -195,9 +195,8 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissionsOrAnonReadOnly"],
-    "DEFAULT_PARSER_CLASSES": ["apis.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "apis.pagination.KeysetPagination",
-    "DEFAULT_FILTER_BACKENDS": ["apis.filters.StrictFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "core.pagination.KeysetPagination",
+    "DEFAULT_FILTER_BACKENDS": ["core.filters.StrictFilterBackend"],
     "DEFAULT_THROTTLE_CLASSES": ["core.throttling.AnonThrottle", "core.throttling.UserThrottle"],
     "DEFAULT_THROTTLE_RATES": THROTTLE_RATES,
     "DEFAULT_SCHEMA_CLASS": "apis.schema.AutoSchema",
@@ -227,7 +226,7 @@ TOKEN_LIFETIME = 30 * 24 * 60 * 60
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "core.request_id.RequestIDFilter"}},
+    "filters": {"request_id": {"()": "core.logs.RequestIDFilter"}},
     "formatters": {
         "json": {"()": "core.logs.JSONFormatter"},
         "text": {"format": "{levelname} {name} {request_id} {message}", "style": "{"},

@@ -81,7 +81,7 @@ def test_other_types_of_content_are_refused(anon):
 
 
 def test_an_unexpected_error_says_nothing_about_the_inside(anon, monkeypatch):
-    monkeypatch.setattr("apis.root.RootView.get", lambda *_: json.loads("secret"))
+    monkeypatch.setattr("apis.urls.RootView.get", lambda *_: json.loads("secret"))
     problem = anon("GET", "/api/", status=500)
     assert anon.response["Content-Type"] == "application/problem+json"
     assert "secret" not in str(problem)

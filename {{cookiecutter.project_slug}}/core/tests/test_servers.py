@@ -10,8 +10,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.core.management import call_command
 from django.test import RequestFactory
 
-from core.logs import JSONFormatter
-from core.request_id import RequestIDFilter
+from core.logs import JSONFormatter, RequestIDFilter
 from django_project import asgi, wsgi
 
 pytestmark = pytest.mark.django_db

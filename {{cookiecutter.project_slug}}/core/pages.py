@@ -1,12 +1,13 @@
-"""The pages of errors that Django raises; `django_project/urls.py` names them. Used where DEBUG is off.
+"""What all pages can show, and the pages of errors, which Django uses where DEBUG is off.
 
-They need neither database nor session, so that they also work when one of these is the error.
+The pages of errors need neither database nor session, so that they also work when one of these is the error.
 """
 
+from typing import Any
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-
-from core.context_processors import project
 
 TEXTS = {
     400: ("Bad request", "The server could not make sense of this request."),
@@ -14,6 +15,11 @@ TEXTS = {
     404: ("Page not found", "There is nothing at this address. It may have moved, or never existed."),
     500: ("Server error", "Something went wrong on our side. It was logged; please try again later."),
 }
+
+
+def project(request: HttpRequest | None = None) -> dict[str, Any]:
+    """The project's name and description, and what the header links to: a context processor, for every template."""
+    return {"project": settings.PROJECT, "navigation": settings.NAVIGATION}
 
 
 def error_page(status: int) -> HttpResponse:

@@ -1,17 +1,32 @@
 """What the API's views share."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from rest_framework import serializers, views, viewsets
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework import parsers, serializers, views, viewsets
+from rest_framework.exceptions import MethodNotAllowed, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 
-class MethodFirst:
-    """A method that the address does not have is 405 for everybody, before anyone is asked for credentials."""
+class JSONParser(parsers.JSONParser):
+    """JSON in UTF-8, as its standard says, nested less deeply than Python's own stack."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        try:
+            return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8"})
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
+
+
+class Base:
+    """JSON in, and 405 to everybody for a method that the address does not have, before credentials are asked for."""
+
+    parser_classes: Sequence[type[parsers.BaseParser]] = (JSONParser,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method not in self.allowed_methods:  # type: ignore[attr-defined]
@@ -19,11 +34,11 @@ class MethodFirst:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
 
 
-class APIView(MethodFirst, views.APIView):
+class APIView(Base, views.APIView):
     """A view of one address that is not a model's."""
 
 
-class ModelViewSet(MethodFirst, viewsets.ModelViewSet):
+class ModelViewSet(Base, viewsets.ModelViewSet):
     """Everything that can be done with the rows of a model. A write that fails leaves nothing behind."""
 
     http_method_names = ["get", "head", "options", "post", "put", "patch", "delete"]

@@ -1,0 +1,132 @@
+"""A baked project, and servers that run in it."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+
+COMBINATIONS = [
+    pytest.param({"include_books": True, "include_apis": True}, id="books and apis"),
+    pytest.param({"include_books": True, "include_apis": False}, id="books"),
+    pytest.param({"include_books": False, "include_apis": True}, id="apis"),
+    pytest.param({"include_books": False, "include_apis": False}, id="neither"),
+]
+
+
+def need(there: object, what: str) -> None:
+    """Skip the test, or fail it where REQUIRE_EVERYTHING is set, unless what it needs is there."""
+    if there:
+        return
+    reason = f"needs {what}"
+    if os.environ.get("REQUIRE_EVERYTHING"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a process in a rendered project: this one's programs, no settings but these."""
+    inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
+    return {**inherited, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+
+
+KEPT = ("HOME", "LANG", "PATH", "SSL_CERT_FILE", "TMPDIR", "UV_CACHE_DIR", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
+
+
+@dataclass(frozen=True)
+class BakedProject:
+    """A project that was rendered with these answers."""
+
+    path: Path
+    answers: dict[str, Any]
+
+    @property
+    def files(self) -> set[str]:
+        """The files below the project's folder, with slashes."""
+        return {path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file()}
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text(encoding="utf-8")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text, which must be there once."""
+        text = self.read(name)
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    def run(self, *command: str, status: int = 0, **variables: str) -> str:
+        """What a command in the project's folder printed; it must exit with this status."""
+        process = subprocess.run(
+            command,
+            cwd=self.path,
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert process.returncode == status, f"{' '.join(command)}: status {process.returncode}\n{process.stdout}"
+        return process.stdout
+
+    def manage(self, *arguments: str, **variables: str) -> str:
+        return self.run("python", "manage.py", *arguments, **variables)
+
+
+Bake = Callable[..., BakedProject]
+
+
+def path_without(program: str) -> str:
+    """The PATH less the folders that hold the program."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if not (Path(folder) / program).exists())
+
+
+@contextlib.contextmanager
+def running(command: list[str], folder: Path, address: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A server, from the moment at which it answers at this address until the end of the block."""
+    log = folder.parent / f"{folder.name}-server.log"
+    with log.open("w+") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(**variables), stdout=output, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            wait_for(address, process, log)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_for(address: str, process: subprocess.Popen[str], log: Path, seconds: float = 60) -> None:
+    """Return when something answers at the address; fail with the log if the process ends or the time does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            pytest.fail(f"the server ended with status {process.returncode}:\n{log.read_text()}")
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(address)
+            return
+        time.sleep(0.05)
+    pytest.fail(f"nothing answers at {address} after {seconds} s:\n{log.read_text()}")
+
+
+def postgres_program(name: str) -> str | None:
+    """The path of one of PostgreSQL's programs; Debian keeps them out of the PATH."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))

@@ -1,0 +1,142 @@
+"""Which files a project has, and what is in them, for every combination of answers."""
+
+import ast
+import fnmatch
+import json
+import re
+import subprocess
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
+
+ALWAYS = """
+.editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
+README.md conftest.py justfile manage.py pyproject.toml
+accounts/__init__.py accounts/admin.py accounts/migrations/0001_initial.py
+accounts/migrations/__init__.py accounts/models.py accounts/tests/test_accounts.py
+core/__init__.py core/environment.py core/health.py core/logs.py core/middleware.py
+core/management/commands/demo.py core/management/commands/start.py core/pages.py
+core/static/core/style.css core/templates/base.html core/templates/error.html
+core/tests/test_health.py core/tests/test_pages.py core/tests/test_servers.py core/tests/test_settings.py
+core/tests/test_start.py
+django_project/__init__.py django_project/asgi.py django_project/settings.py django_project/urls.py
+django_project/wsgi.py
+"""
+BOOKS = """
+books/__init__.py books/admin.py books/demo.py books/isbn.py books/migrations/0001_initial.py
+books/migrations/__init__.py books/models.py books/templates/books/book_detail.html
+books/templates/books/book_list.html books/tests/test_isbn.py books/tests/test_models.py books/tests/test_pages.py
+books/urls.py books/views.py core/search.py
+"""
+NO_BOOKS = "core/templates/home.html core/tests/test_home.py core/urls.py"
+APIS = """
+apis/__init__.py apis/auth.py apis/authentication.py apis/migrations/0001_initial.py
+apis/migrations/__init__.py apis/models.py apis/schema.py
+apis/templates/apis/swagger.html apis/tests/conftest.py apis/tests/test_api.py apis/tests/test_auth.py apis/urls.py
+core/filters.py core/generics.py core/pagination.py core/problems.py core/throttling.py
+"""
+BOTH = "apis/serializers.py apis/tests/test_books.py apis/v1.py apis/views.py"
+EITHER = "core/paging.py"
+CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
+
+
+def expected_files(include_books: bool, include_apis: bool, ci: str) -> set[str]:
+    parts = [ALWAYS, CI[ci], BOOKS if include_books else NO_BOOKS]
+    if include_apis:
+        parts.append(APIS)
+    if include_books and include_apis:
+        parts.append(BOTH)
+    if include_books or include_apis:
+        parts.append(EITHER)
+    return set(" ".join(parts).split())
+
+
+@pytest.mark.parametrize("ci", CI)
+@pytest.mark.parametrize("answers", COMBINATIONS)
+def test_a_project_has_exactly_these_files(bake: Bake, answers: dict[str, Any], ci: str) -> None:
+    assert bake(**answers, ci=ci).files == expected_files(**answers, ci=ci)
+
+
+@pytest.fixture(params=COMBINATIONS)
+def project(bake: Bake, request: pytest.FixtureRequest) -> BakedProject:
+    return bake(**request.param, ci="none")
+
+
+def test_every_file_parses(project: BakedProject) -> None:
+    parsers: dict[str, Any] = {
+        ".py": ast.parse,
+        ".toml": tomllib.loads,
+        ".json": json.loads,
+        ".yml": yaml.safe_load,
+        ".yaml": yaml.safe_load,
+    }
+    for name in project.files:
+        text = project.read(name)
+        if parse := parsers.get("." + name.rpartition(".")[2]):
+            parse(text)
+        assert text.endswith("\n") or not text, name
+        assert not re.search(r"[ \t]+$", text, re.M), f"white space at the end of a line of {name}"
+        assert not text.endswith("\n\n"), name
+        assert "\r" not in text, name
+
+
+def test_nothing_of_the_template_is_left(project: BakedProject) -> None:
+    for name in project.files:
+        text = project.read(name)
+        assert "# %" not in text, name
+        # The word stands where an owner is told how to update.
+        lines = [line for line in text.splitlines() if "cookiecutter" in line.lower()]
+        assert name == "README.md" or not lines, (name, lines)
+        if not name.endswith(".html"):
+            assert not re.search(r"\{\{|\{%|\{#", text), name
+        assert "template's folder" not in text
+
+
+def test_nothing_of_a_declined_app_is_left(project: BakedProject) -> None:
+    declined = []
+    if not project.answers["include_books"]:
+        declined += ["book", "isbn", "BookViewSet"]
+    if not project.answers["include_apis"]:
+        declined += ["apis", "rest_framework", "restframework", "serializer", "throttle", "spectacular", "cors"]
+    for name in project.files - {".env"}:
+        # The default description speaks of books.
+        text = f"{name}\n{project.read(name)}".replace("A library of books: a website and a REST API.", "")
+        for word in declined:
+            assert not re.search(rf"\b{word}", text, re.I), (word, name)
+
+
+def test_the_gitignored_environment_file_has_a_secret_and_the_example_has_none(project: BakedProject) -> None:
+    assert re.search(r"^SECRET_KEY=[\w-]{60,}$", project.read(".env"), re.M)
+    assert re.search(r"^SECRET_KEY=$", project.read(".env.example"), re.M)
+    assert (project.path / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_every_project_has_a_secret_of_its_own(bake: Bake) -> None:
+    assert bake().read(".env") != bake().read(".env")
+
+
+def test_few_files_hold_jinja() -> None:
+    tracked = subprocess.check_output(["git", "ls-files", "-z", TEMPLATE.name], cwd=ROOT, text=True).split("\0")
+    copied = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))["_copy_without_render"]
+    names = {name.removeprefix(f"{TEMPLATE.name}/") for name in tracked if name}
+    rendered = {name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in copied)}
+    jinja = re.compile(r"(?m)\{\{|\{%|^\s*# %")
+    holding = {name for name in rendered if jinja.search((TEMPLATE / name).read_text(encoding="utf-8"))}
+    assert len(holding) < 10
+    assert {name for name in holding if name.endswith(".py")} == {
+        f"django_project/{n}.py" for n in ("settings", "urls")
+    }
+
+
+def test_a_project_is_small(bake: Bake) -> None:
+    project = bake()
+    # Without .env, which is not committed, but with uv.lock and .cruft.json, which are made where they can be.
+    assert len(project.files) + 1 <= 80
+    assert sum(len(project.read(name).splitlines()) for name in project.files) <= 3500
+    for folder, limit in (("apis", 400), ("books", 300)):
+        own = [name for name in project.files if re.match(rf"{folder}/(?!tests/|migrations/).*\.(py|html)$", name)]
+        lines = sum(len(project.read(name).splitlines()) for name in own)
+        assert lines < limit, (folder, lines)

@@ -1,0 +1,35 @@
+"""The template's folder is a project that works without being rendered."""
+
+from pathlib import Path
+
+import pytest
+from baking import TEMPLATE, BakedProject
+
+
+@pytest.fixture
+def in_place(tmp_path: Path) -> dict[str, str]:
+    """The settings of a run that leaves nothing in the template's folder."""
+    return {
+        "SECRET_KEY": "in-place-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+        "MYPY_CACHE_DIR": str(tmp_path / "mypy"),
+        "RUFF_NO_CACHE": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff format --check .",
+        "ruff check .",
+        "mypy .",
+        "python manage.py check --deploy --fail-level WARNING",
+        "python manage.py makemigrations --check --dry-run",
+        "python manage.py spectacular --validate --fail-on-warn --file /dev/null",
+        "python manage.py migrate",
+        "python -m pytest -p no:cacheprovider",
+        "just --list",
+    ],
+)
+def test_in_place(command: str, in_place: dict[str, str]) -> None:
+    BakedProject(TEMPLATE, {}).run(*command.split(), **in_place)

@@ -1,0 +1,52 @@
+"""What happens to every request and answer: an id that leads from an answer to the log, and headers for browsers.
+
+Django 6.0 has the setting `SECURE_CSP` for the first of the headers.
+"""
+
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+
+from core.logs import request_id
+
+REQUEST_ID_HEADER = "X-Request-ID"
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class RequestIDMiddleware:
+    """Take over the id that a proxy sends in `X-Request-ID` if it is well-formed, else make one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        sent = request.headers.get(REQUEST_ID_HEADER, "")
+        given = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
+        # It stays until the next request: Django logs an error's answer after the last middleware.
+        request_id.set(given)
+        response = self.get_response(request)
+        response[REQUEST_ID_HEADER] = given
+        return response
+
+
+class SecurityHeadersMiddleware:
+    """Send `HEADERS` with every answer; a view that sets one of them itself keeps its own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
