@@ -20,7 +20,7 @@ class RootView(APIView):
 
     @extend_schema(summary="What there is", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        # A router calls the list of a resource `book-list`, `author-list`, …
+        # A router calls the list of a resource `NAME-list`.
         lists = sorted(name for name in get_resolver().reverse_dict if str(name).endswith("-list"))
         links = {
             address.rstrip("/").rsplit("/", 1)[1]: address for address in (reverse(n, request=request) for n in lists)
