@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
@@ -87,6 +90,11 @@ class BakedProject:
 Bake = Callable[..., BakedProject]
 
 
+def uv() -> str | None:
+    """The path of uv, which the tests' environment has."""
+    return shutil.which("uv", path=environment()["PATH"])
+
+
 def path_without(program: str) -> str:
     """The PATH less the folders that hold the program."""
     folders = os.environ["PATH"].split(os.pathsep)
@@ -130,3 +138,18 @@ def postgres_program(name: str) -> str | None:
     """The path of one of PostgreSQL's programs; Debian keeps them out of the PATH."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
+
+
+def free_port() -> int:
+    """A port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def new_database(server: str) -> str:
+    """The address of an empty database of this PostgreSQL server."""
+    name = f"test_{time.monotonic_ns()}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return f"{server}/{name}"

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from baking import Bake, BakedProject, need, path_without, postgres_program
+from baking import Bake, BakedProject, free_port, need, new_database, path_without, postgres_program
 
 
 @pytest.fixture(scope="session")
@@ -27,14 +26,6 @@ def bake(cookies_session: Any) -> Bake:
         return BakedProject(result.project_path, answers)
 
     return bake
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +43,7 @@ def postgres() -> Iterator[str]:
         need(shutil.which("setpriv"), "setpriv, to run PostgreSQL as another user than root")
         as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         shutil.chown(folder, "postgres", "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     subprocess.run(
         [*as_owner, initdb, "--pgdata", str(folder / "data"), "--username=test", "--auth=trust", "--encoding=UTF8"],
         check=True,
@@ -83,7 +72,4 @@ def postgres() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres: str) -> str:
     """The address of an empty database."""
-    name = f"test_{time.monotonic_ns()}"
-    with psycopg.connect(f"{postgres}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{postgres}/{name}"
+    return new_database(postgres)

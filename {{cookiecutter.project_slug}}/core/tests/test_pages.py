@@ -4,10 +4,16 @@ import re
 
 import pytest
 from django.contrib import admin
+from django.http import HttpResponse
 from django.test import Client
-from django.urls import reverse
+from django.urls import path, reverse
+
+from django_project import urls
 
 pytestmark = pytest.mark.django_db
+
+# A view of our own beside those of the project: the admin's protect themselves.
+urlpatterns = [path("form/", lambda request: HttpResponse("done")), *urls.urlpatterns]
 
 
 def test_every_page_links_what_the_navigation_lists(client, settings):
@@ -31,8 +37,9 @@ def test_an_unknown_address_gets_a_page_with_the_look_of_the_others(client):
     assert 'href="/static/core/style.css"' in response.content.decode()
 
 
-def test_a_form_without_its_token_is_refused():
-    response = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "a", "password": "b"})
+def test_a_form_without_its_token_is_refused(settings):
+    settings.ROOT_URLCONF = __name__
+    response = Client(enforce_csrf_checks=True).post("/form/", {"a": "b"})
     assert response.status_code == 403
     assert "<h1>Not allowed</h1>" in response.content.decode()
 

@@ -1,0 +1,95 @@
+"""A project's own tests notice when somebody breaks what they are there for."""
+
+from dataclasses import dataclass
+
+import pytest
+from baking import Bake
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A text in a file that is replaced, and the tests that must fail then."""
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+PAGES = "books/tests/test_pages.py"
+MODELS = "books/tests/test_models.py"
+SETTINGS = "core/tests/test_settings.py"
+
+MUTATIONS = {
+    "field dropped from the serializer": Mutation(
+        "apis/serializers.py", '"subtitle", "author"', '"author"', "apis/tests/test_books.py"
+    ),
+    "field added to the serializer": Mutation(
+        "apis/serializers.py", '"updated_at")', '"updated_at", "search")', "apis/tests/test_books.py"
+    ),
+    "address of the API moved": Mutation("apis/v1.py", '"books"', '"book"', "apis/tests/test_books.py"),
+    "address of a page moved": Mutation("books/urls.py", '"books/<int:pk>/"', '"book/<int:pk>/"', PAGES),
+    "anonymous writing": Mutation(
+        "django_project/settings.py",
+        "rest_framework.permissions.DjangoModelPermissionsOrAnonReadOnly",
+        "rest_framework.permissions.AllowAny",
+        "apis/tests/test_books.py",
+    ),
+    "escaping switched off in the list": Mutation(
+        "books/templates/books/book_list.html",
+        "{{ book.title }}",
+        "{{ book.title|safe }}",
+        PAGES,
+    ),
+    "escaping switched off on the page of a book": Mutation(
+        "books/templates/books/book_detail.html",
+        "{{ book.author }}",
+        "{{ book.author|safe }}",
+        PAGES,
+    ),
+    "middleware against forged forms missing": Mutation(
+        "django_project/settings.py",
+        '    "django.middleware.csrf.CsrfViewMiddleware",\n',
+        "",
+        "core/tests/test_pages.py",
+    ),
+    "admin of books unregistered": Mutation("books/admin.py", "@admin.register(Book)\n", "", MODELS),
+    "limit of a field changed": Mutation(
+        "books/models.py",
+        "title = models.CharField(max_length=250)",
+        "title = models.CharField(max_length=255)",
+        "books",
+    ),
+    "model changed without a migration": Mutation(
+        "accounts/models.py",
+        '    """Django\'s user, with room for fields of our own."""\n',
+        "    age = __import__('django.db.models').db.models.IntegerField(null=True)\n",
+        "core/tests/test_servers.py",
+    ),
+    "wsgi.py broken": Mutation("django_project/wsgi.py", "application = ", "app = ", "core/tests/test_servers.py"),
+    "asgi.py broken": Mutation("django_project/asgi.py", "application = ", "app = ", "core/tests/test_servers.py"),
+    "duplicate ISBNs allowed": Mutation("books/models.py", "unique=True, ", "", MODELS),
+    "check digit ignored": Mutation(
+        "books/isbn.py", "if isbn[12] != check_digit(isbn[:12]):", "if False:", "books/tests/test_isbn.py"
+    ),
+    "token stored as it is": Mutation(
+        "apis/models.py", "return hashlib.sha256(key.encode()).hexdigest()", "return key", "apis/tests/test_auth.py"
+    ),
+    "tokens do not expire": Mutation(
+        "apis/authentication.py", ", expires_at__gt=timezone.now()", "", "apis/tests/test_auth.py"
+    ),
+    "variable missing in the README": Mutation("README.md", "| `LOG_LEVEL` |", "| LOG_LEVEL |", SETTINGS),
+    "list counts its rows": Mutation(
+        "core/paging.py",
+        "    backwards, position = read_cursor",
+        "    queryset.count()\n    backwards, position = read_cursor",
+        PAGES,
+    ),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
+def test_the_projects_tests_notice(bake: Bake, mutation: Mutation) -> None:
+    project = bake()
+    project.edit(mutation.file, mutation.old, mutation.new)
+    project.run("python", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", mutation.tests, status=1)

@@ -1,0 +1,106 @@
+"""The commands of both READMEs do what they say, in a fresh folder."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from baking import ROOT, Bake, BakedProject, free_port, need, running, uv
+
+
+def commands(text: str, heading: str) -> list[str]:
+    """The blocks of shell commands below a heading."""
+    section = re.split(r"(?m)^## ", text)[[line.split("\n")[0] for line in re.split(r"(?m)^## ", text)].index(heading)]
+    return re.findall(r"```sh\n(.*?)```", section, re.S)
+
+
+@pytest.fixture
+def fresh(bake: Bake, tmp_path: Path) -> BakedProject:
+    """A default project outside of any other one."""
+    project = bake()
+    return BakedProject(shutil.copytree(project.path, tmp_path / "library"), project.answers)
+
+
+def test_the_first_start_with_uv_serves_demo_data_and_the_second_is_quick(fresh: BakedProject) -> None:
+    need(uv(), "uv")
+    [start, _] = commands(fresh.read("README.md"), "Start")
+    (fresh.path / ".env").unlink()
+    port = str(free_port())
+    # The dependencies are the same as in the tests' own environment: what is timed is the start.
+    fresh.run("uv", "sync", "--quiet")
+    address = f"http://127.0.0.1:{port}/api/v1/books/"
+    with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
+        assert httpx.get(address).json()["results"][0]["title"] == "A Tale of Two Cities"
+    assert "SECRET_KEY=" in fresh.read(".env")
+    with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
+        assert httpx.get(address).status_code == 200
+
+
+def test_the_start_without_uv(fresh: BakedProject) -> None:
+    [_, start] = commands(fresh.read("README.md"), "Start")
+    port = str(free_port())
+    address = f"http://127.0.0.1:{port}/"
+    with running(["sh", "-ec", start], fresh.path, address, WEB_PORT=port):
+        assert "A Tale of Two Cities" in httpx.get(address).text
+
+
+def test_the_commands_of_deployment(fresh: BakedProject) -> None:
+    [deploy] = commands(fresh.read("README.md"), "Deploy")
+    port = str(free_port())
+    variables = {"DEBUG": "false", "HTTPS": "false", "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}"}
+    with running(["sh", "-ec", deploy], fresh.path, f"http://127.0.0.1:{port}/", **variables):
+        assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+
+
+def test_taking_books_out_by_hand(fresh: BakedProject) -> None:
+    section = fresh.read("README.md").split("## Without books")[1].split("\n## ")[0]
+    for name in re.findall(r"`([\w/]+(?:\.py|/))`", section):
+        path = fresh.path / name
+        if name.startswith("django_project/"):
+            continue
+        assert path.exists(), name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    fresh.edit("django_project/settings.py", '    "books",\n', "")
+    fresh.edit("django_project/urls.py", '    path("api/v1/", include("apis.v1")),\n', "")
+    view = re.search(r'`(path\("", TemplateView[^`]+)`', section)
+    assert view
+    fresh.edit("django_project/urls.py", 'path("", include("books.urls"))', view[1])
+    imports = "from django.urls import include, path\n"
+    fresh.edit("django_project/urls.py", imports, f"{imports}from django.views.generic import TemplateView\n")
+    assert " passed" in fresh.run("just", "check")
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    [test] = commands((ROOT / "README.md").read_text(encoding="utf-8"), "Run the tests")
+    assert test.strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_demo_command_serves_the_default_project(tmp_path: Path) -> None:
+    need(uv(), "uv")
+    process = subprocess.Popen(
+        ["just", "demo"],
+        cwd=ROOT,
+        env={**os.environ, "WEB_PORT": (port := str(free_port())), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    )
+    try:
+        end = time.monotonic() + 120
+        while True:
+            assert process.poll() is None
+            assert time.monotonic() < end
+            try:
+                answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/books/")
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        assert answer.json()["results"]
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=20)

@@ -1,0 +1,184 @@
+"""A project is started with its real server, on each database, and used over HTTP."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from baking import COMBINATIONS, Bake, BakedProject, free_port, new_database, running
+
+NEW = {"title": "Utopia", "subtitle": "", "author": "Thomas More", "isbn": "978-0-14-144232-7"}
+
+
+class Served:
+    """A project that answers, and the password of its administrator."""
+
+    def __init__(self, project: BakedProject, variables: dict[str, str], address: str, password: str) -> None:
+        self.project = project
+        self.variables = variables
+        self.address = address
+        self.password = password
+
+    def client(self, **headers: str) -> httpx.Client:
+        return httpx.Client(base_url=self.address, headers=headers)
+
+    def token(self, username: str, password: str) -> str:
+        credentials = {"username": username, "password": password}
+        answer = httpx.post(f"{self.address}/api/v1/auth/token/", json=credentials)
+        assert answer.status_code == 200, answer.text
+        return f"Token {answer.json()['token']}"
+
+    def as_admin(self) -> httpx.Client:
+        return self.client(authorization=self.token("admin", self.password))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS)
+def served(bake: Bake, request: pytest.FixtureRequest, database: str) -> Iterator[Served]:
+    """A project in production mode under gunicorn; without HTTPS, which a proxy would speak."""
+    project = bake(**request.param)
+    variables = {"DEBUG": "false", "HTTPS": "false"}
+    if database == "postgres":
+        variables["DATABASE_URL"] = new_database(request.getfixturevalue("postgres"))
+    project.manage("collectstatic", "--noinput", **variables)
+    project.manage("migrate", **variables)
+    password = re.search(r"password: (\S+)", project.manage("demo", **variables))
+    assert password
+    port = free_port()
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
+    address = f"http://127.0.0.1:{port}"
+    with running(command, project.path, f"{address}/health/live", **variables):
+        yield Served(project, variables, address, password[1])
+
+
+def answers(served: Served, name: str) -> bool:
+    return bool(served.project.answers[name])
+
+
+def test_the_home_page_shows_what_there_is(served: Served) -> None:
+    page = httpx.get(served.address)
+    assert page.status_code == 200
+    assert f"<title>{served.project.answers.get('project_name', 'Library')}</title>" in page.text
+    assert ("A Tale of Two Cities" in page.text) == answers(served, "include_books")
+    assert ('href="/api/"' in page.text) == answers(served, "include_apis")
+
+
+def test_a_book_has_a_page_and_json(served: Served) -> None:
+    book = httpx.get(f"{served.address}/books/1/")
+    assert book.status_code == (200 if answers(served, "include_books") else 404)
+    books = httpx.get(f"{served.address}/api/v1/books/")
+    if answers(served, "include_books") and answers(served, "include_apis"):
+        assert list(books.json()) == ["next", "previous", "results"]
+        assert len(books.json()["results"]) == 20
+    else:
+        assert books.status_code == 404
+
+
+def test_static_files_are_served_with_debug_off(served: Served) -> None:
+    pages = ["/", "/admin/login/"] + (["/api/", "/api/docs/"] if answers(served, "include_apis") else [])
+    for page in pages:
+        text = httpx.get(served.address + page, headers={"accept": "text/html"}).text
+        files = re.findall(r'(?:href|src)="(/static/[^"]+)"', text)
+        assert files, page
+        for file in files:
+            assert httpx.get(served.address + file).status_code == 200, file
+            # The hash of the content is in the name: a browser may keep the file for ever.
+            assert re.search(r"\.[0-9a-f]{12}\.", file), file
+
+
+def test_health_is_answered_to_any_host_name(served: Served) -> None:
+    for probe in ("live", "ready"):
+        answer = httpx.get(f"{served.address}/health/{probe}", headers={"host": "10.1.2.3"})
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+def test_errors_show_nothing_of_the_inside(served: Served) -> None:
+    missing = httpx.get(f"{served.address}/no-such-page/")
+    assert missing.status_code == 404
+    assert "Page not found" in missing.text
+    assert "urlpatterns" not in missing.text
+    assert httpx.get(served.address, headers={"host": "evil.example"}).status_code == 400
+    api = httpx.get(f"{served.address}/api/no-such-thing/")
+    assert api.status_code == 404
+    expected = "application/problem+json" if answers(served, "include_apis") else "text/html; charset=utf-8"
+    assert api.headers["content-type"] == expected
+
+
+def test_the_administrator_signs_in(served: Served) -> None:
+    with served.client() as browser:
+        form = browser.get("/admin/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+        assert token
+        data = {"username": "admin", "password": served.password, "csrfmiddlewaretoken": token[1]}
+        assert browser.post("/admin/login/?next=/admin/", data=data).headers["location"] == "/admin/"
+        assert browser.get("/admin/").status_code == 200
+
+
+def test_a_book_is_created_read_changed_and_deleted_with_a_token(served: Served) -> None:
+    if not (answers(served, "include_books") and answers(served, "include_apis")):
+        assert httpx.post(f"{served.address}/api/v1/books/", json=NEW).status_code in {403, 404}
+        return
+    with served.as_admin() as api:
+        created = api.post("/api/v1/books/", json=NEW)
+        assert created.status_code == 201, created.text
+        address = created.json()["url"]
+        assert created.json()["isbn"] == "9780141442327"
+        assert NEW["title"] in httpx.get(f"{served.address}/books/{created.json()['id']}/").text
+        assert api.get(address).json() == created.json()
+        assert api.post("/api/v1/books/", json=NEW).status_code == 409
+        assert api.patch(address, json={"title": "Utopia!"}).json()["title"] == "Utopia!"
+        assert api.put(address, json=NEW).json()["title"] == "Utopia"
+        assert api.delete(address).status_code == 204
+        assert api.get(address).status_code == 404
+
+
+def test_who_may_not_write_is_told_why(served: Served) -> None:
+    if not answers(served, "include_apis"):
+        assert httpx.get(f"{served.address}/api/").status_code == 404
+        return
+    create = "from accounts.models import User; User.objects.create_user('reader', password='quiet-reading-room')"
+    served.project.manage("shell", "--command", create, **served.variables)
+    assert httpx.get(f"{served.address}/api/v1/auth/user/").headers["www-authenticate"] == "Token"
+    token = served.token("reader", "quiet-reading-room")
+    who = httpx.get(f"{served.address}/api/v1/auth/user/", headers={"authorization": token})
+    assert who.json()["username"] == "reader"
+    if answers(served, "include_books"):
+        books = f"{served.address}/api/v1/books/"
+        assert httpx.post(books, json=NEW).status_code == 401
+        assert httpx.post(books, json=NEW, headers={"authorization": token}).status_code == 403
+        assert httpx.delete(f"{books}1/", headers={"authorization": token}).status_code == 403
+    assert httpx.delete(f"{served.address}/api/v1/auth/token/", headers={"authorization": token}).status_code == 204
+    assert httpx.get(f"{served.address}/api/v1/auth/user/", headers={"authorization": token}).status_code == 401
+
+
+def test_https_is_demanded_unless_it_is_switched_off(bake: Bake) -> None:
+    project, port = bake(), free_port()
+    project.manage("collectstatic", "--noinput", DEBUG="false")
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
+    address = f"http://127.0.0.1:{port}"
+    with running(command, project.path, f"{address}/health/live", DEBUG="false", TRUSTED_PROXIES="1"):
+        redirect = httpx.get(address)
+        assert (redirect.status_code, redirect.headers["location"]) == (301, f"https://127.0.0.1:{port}/")
+        behind_a_proxy = httpx.get(f"{address}/admin/login/", headers={"x-forwarded-proto": "https"})
+        assert behind_a_proxy.status_code == 200
+        assert behind_a_proxy.headers["strict-transport-security"] == "max-age=2592000"
+        assert "secure" in behind_a_proxy.headers["set-cookie"].lower()
+
+
+def test_the_projects_own_tests_pass_on_postgresql(bake: Bake, postgres_url: str) -> None:
+    project = bake()
+    assert " passed" in project.run("python", "-m", "pytest", "-p", "no:cacheprovider", DATABASE_URL=postgres_url)
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS)
+def test_a_missing_secret_key_is_one_line_for_the_server_too(bake: Bake, answers: dict[str, Any]) -> None:
+    project = bake(**answers)
+    (project.path / ".env").unlink()
+    output = project.run("python", "manage.py", "check", status=1)
+    assert output.count("\n") == 1
+    assert "SECRET_KEY" in output
