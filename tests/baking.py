@@ -69,7 +69,7 @@ class BakedProject:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
         (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
-    def run(self, *command: str, status: int = 0, **variables: str) -> str:
+    def run(self, *command: str, status: int = 0, **variables: Any) -> str:
         """What a command in the project's folder printed; it must exit with this status."""
         process = subprocess.run(
             command,
