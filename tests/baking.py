@@ -83,7 +83,7 @@ class BakedProject:
         assert process.returncode == status, f"{' '.join(command)}: status {process.returncode}\n{process.stdout}"
         return process.stdout
 
-    def manage(self, *arguments: str, **variables: str) -> str:
+    def manage(self, *arguments: str, **variables: Any) -> str:
         return self.run("python", "manage.py", *arguments, **variables)
 
 

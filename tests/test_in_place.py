@@ -1,13 +1,14 @@
 """The template's folder is a project that works without being rendered."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from baking import TEMPLATE, BakedProject
 
 
 @pytest.fixture
-def in_place(tmp_path: Path) -> dict[str, str]:
+def in_place(tmp_path: Path) -> dict[str, Any]:
     """The settings of a run that leaves nothing in the template's folder."""
     return {
         "SECRET_KEY": "in-place-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
@@ -31,5 +32,5 @@ def in_place(tmp_path: Path) -> dict[str, str]:
         "just --list",
     ],
 )
-def test_in_place(command: str, in_place: dict[str, str]) -> None:
+def test_in_place(command: str, in_place: dict[str, Any]) -> None:
     BakedProject(TEMPLATE, {}).run(*command.split(), **in_place)

@@ -85,8 +85,8 @@ def test_the_demo_command_serves_the_default_project(tmp_path: Path) -> None:
         ["just", "demo"],
         cwd=ROOT,
         env={**os.environ, "WEB_PORT": (port := str(free_port())), "TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
         text=True,
     )
