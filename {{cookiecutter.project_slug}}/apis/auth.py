@@ -60,10 +60,14 @@ class TokenView(APIView):
         return [LoginThrottle()] if self.request.method == "POST" else super().get_throttles()
 
     @extend_schema(
+        operation_id="login",
         summary="Log in: get a token",
         request=CredentialsSerializer,
         responses=TokenSerializer,
-        examples=[OpenApiExample("Log in", {"username": "admin", "password": "secret"}, request_only=True)],
+        examples=[
+            OpenApiExample("Log in", {"username": "admin", "password": "secret"}, request_only=True),
+            OpenApiExample("Token", {"token": "…", "expires_at": "2030-01-31T00:00:00Z"}, response_only=True),
+        ],
     )
     def post(self, request: Request) -> Response:
         credentials = CredentialsSerializer(data=request.data)
@@ -75,7 +79,7 @@ class TokenView(APIView):
         key, token = Token.issue(user)
         return Response(TokenSerializer({"token": key, "expires_at": token.expires_at}).data)
 
-    @extend_schema(summary="Log out: revoke the token", request=None, responses={204: None})
+    @extend_schema(operation_id="logout", summary="Log out: revoke the token", request=None, responses={204: None})
     def delete(self, request: Request) -> Response:
         token: Any = request.auth
         token.delete()
@@ -87,7 +91,16 @@ class UserView(APIView):
 
     permission_classes = (IsAuthenticated,)
 
-    @extend_schema(summary="Who am I?", responses=UserSerializer)
+    @extend_schema(
+        operation_id="who_am_i",
+        summary="Who am I?",
+        responses=UserSerializer,
+        examples=[
+            OpenApiExample(
+                "Administrator", {"id": 1, "username": "admin", "email": "", "first_name": "", "last_name": ""}
+            )
+        ],
+    )
     def get(self, request: Request) -> Response:
         user: Any = request.user
         return Response(UserSerializer(user).data)

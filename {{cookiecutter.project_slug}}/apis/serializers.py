@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import models
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from books.isbn import ISBNField as ISBNColumn
@@ -25,6 +25,30 @@ class ISBNField(TextField):
             raise serializers.ValidationError(error.message, code=error.code) from error
 
 
+BOOK = {
+    "title": "Emma",
+    "subtitle": "",
+    "author": "Jane Austen",
+    "isbn": "9780141439587",
+}
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Book to store", {**BOOK, "isbn": "0-14-143958-0"}, request_only=True),
+        OpenApiExample(
+            "Book",
+            {
+                "id": 1,
+                "url": "http://127.0.0.1:8000/api/v1/books/1/",
+                **BOOK,
+                "created_at": "2030-01-31T00:00:00Z",
+                "updated_at": "2030-01-31T00:00:00Z",
+            },
+            response_only=True,
+        ),
+    ]
+)
 class BookSerializer(serializers.HyperlinkedModelSerializer[Book]):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,

@@ -1,8 +1,7 @@
 """The addresses of the API that do not belong to a resource, and its root, which leads to all others."""
 
 from django.urls import get_resolver, path
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -18,7 +17,12 @@ class RootView(APIView):
 
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="What there is", responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="root",
+        summary="What there is",
+        responses={200: {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}},
+        examples=[OpenApiExample("Links", {"docs": "http://127.0.0.1:8000/api/docs/"})],
+    )
     def get(self, request: Request) -> Response:
         # A router calls the list of a resource `NAME-list`.
         lists = sorted(name for name in get_resolver().reverse_dict if str(name).endswith("-list"))

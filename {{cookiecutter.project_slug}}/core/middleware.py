@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.http import HttpRequest, HttpResponse
 
 from core.logs import request_id
+from core.pages import error_page
 
 REQUEST_ID_HEADER = "X-Request-ID"
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -37,6 +38,18 @@ class RequestIDMiddleware:
         response = self.get_response(request)
         response[REQUEST_ID_HEADER] = given
         return response
+
+
+class CharsetMiddleware:
+    """Refuse text in any other encoding than UTF-8, by 415: what follows reads everything as UTF-8."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if (request.content_params or {}).get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
+            return error_page(415)
+        return self.get_response(request)
 
 
 class SecurityHeadersMiddleware:

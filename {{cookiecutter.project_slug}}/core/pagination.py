@@ -52,7 +52,8 @@ class KeysetPagination(BasePagination):
         return replace_query_param(address, "cursor", cursor) if cursor else remove_query_param(address, "cursor")
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = {"type": "string", "nullable": True, "format": "uri"}
+        example = "http://127.0.0.1:8000/api/v1/?cursor=…"
+        link = {"type": "string", "nullable": True, "format": "uri", "example": example}
         return {
             "type": "object",
             "required": ["next", "previous", "results"],

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import is_valid_path
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -24,6 +25,7 @@ from core.logs import request_id
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "/api/"
 RETRY_AFTER = 5  # seconds
+EXAMPLE = "What is wrong, in words."
 
 
 class Conflict(APIException):
@@ -117,17 +119,33 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
 class ProblemMiddleware:
     """Turn the error pages that Django answers with below `/api/`, outside of any view of DRF, into problems."""
 
-    CODES = {400: "bad_request", 403: "permission_denied", 404: "not_found", 405: "method_not_allowed"}
+    TEXTS = {
+        400: ("bad_request", "The server could not make sense of this request."),
+        403: (
+            "permission_denied",
+            "The request is refused: the token of its form, or its origin, is wrong.",
+        ),
+        404: ("not_found", "There is nothing at this address."),
+        405: ("method_not_allowed", "This address does not know the method."),
+        413: ("too_large", "The request is too large."),
+        415: ("unsupported_media_type", "Send text in UTF-8: the charset of the content type is another one."),
+    }
+    UNKNOWN = ("error", "An unexpected error occurred. It was logged.")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(PREFIX):
+            return self.get_response(request)
+        if not request.path_info.endswith("/") and is_valid_path(f"{request.path_info}/"):
+            # Unlike Django's own redirect, this one keeps method and body.
+            return HttpResponse(status=308, headers={"Location": request.get_full_path(force_append_slash=True)})
         response = self.get_response(request)
         status = response.status_code
-        if status < HTTPStatus.BAD_REQUEST or not request.path_info.startswith(PREFIX):
+        if status < HTTPStatus.BAD_REQUEST:
             return response
         if hasattr(response, "accepted_renderer") or (settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
             return response
-        body = problem(status, self.CODES.get(status, "error"), HTTPStatus(status).description or "An error occurred.")
+        body = problem(status, *self.TEXTS.get(status, self.UNKNOWN))
         return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
