@@ -38,7 +38,7 @@ apis/migrations/__init__.py apis/models.py
 apis/templates/apis/swagger.html apis/tests/conftest.py apis/tests/test_api.py apis/tests/test_auth.py apis/urls.py
 core/filters.py core/generics.py core/pagination.py core/problems.py core/schema.py core/throttling.py
 """
-BOTH = "apis/serializers.py apis/tests/test_books.py apis/v1.py apis/views.py"
+BOTH = "apis/serializers.py apis/tests/fuzzing.py apis/tests/test_books.py apis/v1.py apis/views.py"
 EITHER = "core/paging.py"
 CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
 

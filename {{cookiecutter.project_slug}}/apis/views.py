@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.urls import reverse
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +29,7 @@ class BookFilter(filters.FilterSet):
     created_before = UTCFilter("created_at", "lt", help_text="Added before this time.")
     search = filters.CharFilter(method="by_words", max_length=200, help_text="Words of title, subtitle or author.")
 
+    @extend_schema_field({"type": "string", "format": "isbn"})
     def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
         try:
             return queryset.filter(isbn=normalise(value))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from django_filters import IsoDateTimeFilter
+from django_filters import CharFilter, IsoDateTimeFilter
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
@@ -13,19 +13,19 @@ from rest_framework.views import APIView
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """django-filter's backend, which refuses unknown names, names given twice and empty values."""
+    """django-filter's backend, which refuses unknown names, names given twice and empty values of what is no text."""
 
     def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
         filterset = self.get_filterset_class(view, queryset)
-        known = set(filterset.base_filters if filterset else ())
-        known |= set(getattr(getattr(view, "paginator", None), "query_params", ()))
+        filters = filterset.base_filters if filterset else {}
+        known = {*filters, *getattr(getattr(view, "paginator", None), "query_params", ())}
         errors = {}
         for name, values in request.query_params.lists():
             if name not in known:
                 errors[name] = f"Unknown. Use one of: {', '.join(sorted(known))}."
             elif len(values) > 1:
                 errors[name] = "Given more than once."
-            elif not values[0] and name not in {"cursor", "search"}:
+            elif not values[0] and name in filters and not isinstance(filters[name], CharFilter):
                 errors[name] = "Empty. Give a value or leave it out."
         if errors:
             raise ValidationError(errors)

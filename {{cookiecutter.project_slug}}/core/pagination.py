@@ -67,7 +67,9 @@ class KeysetPagination(BasePagination):
         sizes = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": PAGE_SIZE}
         allowed = orderings(view)
         return [
-            parameter("cursor", "Where the page starts, from `next` or `previous`.", {"type": "string"}),
+            parameter(
+                "cursor", "Where the page starts, from `next` or `previous`.", {"type": "string", "format": "cursor"}
+            ),
             parameter("page_size", "The most results of a page.", sizes),
             parameter("ordering", "The order.", {"type": "string", "enum": allowed, "default": allowed[0]}),
         ]

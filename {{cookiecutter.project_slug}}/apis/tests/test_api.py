@@ -4,7 +4,10 @@ import json
 
 import pytest
 from django.conf import settings as project
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import OperationalError
 from django.test import Client
+from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +103,49 @@ def test_too_many_requests_are_refused_for_a_while(anon, monkeypatch, scope, sen
         anon(*sent, status=allowed)
     assert anon(*sent, status=429)["code"] == "throttled"
     assert 0 < int(anon.response["Retry-After"]) <= 24 * 60 * 60
+
+
+def test_a_database_that_does_not_answer_is_503(anon, monkeypatch):
+    def fail(*args, **options):
+        raise OperationalError("connection refused at 10.0.0.7")
+
+    monkeypatch.setattr("apis.urls.RootView.get", fail)
+    problem = anon("GET", "/api/", status=503)
+    assert problem["code"] == "unavailable"
+    assert "10.0.0.7" not in str(problem)
+    assert anon.response["Retry-After"]
+
+
+def test_the_api_answers_while_the_cache_is_gone(anon, monkeypatch):
+    def fail(*args, **options):
+        raise ConnectionError
+
+    monkeypatch.setattr(LocMemCache, "incr", fail)
+    anon("GET", "/api/", status=200)
+
+
+def test_text_in_another_encoding_is_refused(anon):
+    for address in ("/api/", "/api/v1/auth/token/"):
+        problem = anon("POST", address, "{}", status=415, content_type="application/json; charset=rot13")
+        assert problem["code"] == "unsupported_media_type"
+
+
+@pytest.mark.parametrize(("proxies", "throttled"), [(0, True), (1, False)])
+def test_a_client_is_known_by_the_address_that_a_trusted_proxy_gives(anon, monkeypatch, proxies, throttled):
+    monkeypatch.setattr(api_settings, "NUM_PROXIES", proxies)
+    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "anon", "1/day")
+    anon("GET", "/api/", status=200, x_forwarded_for="10.0.0.1")
+    anon("GET", "/api/", status=429 if throttled else 200, x_forwarded_for="10.0.0.2")
+
+
+def test_every_operation_is_described(client):
+    document = client.get("/api/schema/", headers={"accept": "application/json"}).json()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    for operation in operations:
+        assert operation["summary"]
+        assert operation["security"]
+        assert {"401", "405", "406", "429"} <= set(operation["responses"])
+        if "requestBody" in operation:
+            assert {"400", "415"} <= set(operation["responses"])
+            assert operation["requestBody"]["content"]["application/json"]["examples"]

@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission
 
 from accounts.models import User
 from apis.models import Token
+from apis.serializers import BookSerializer
 from apis.tests.conftest import API, api_of
 from books.models import Book
 
@@ -161,3 +162,82 @@ def test_the_same_number_of_queries_however_many_books(anon, django_assert_num_q
     for size in (1, 2):
         with django_assert_num_queries(1):
             anon("GET", f"{BOOKS}?page_size={size}", status=200)
+
+
+def names(answer):
+    return [book["title"] for book in answer["results"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Dracula", "Emma"]),
+        ("ordering=-title", ["Emma", "Dracula"]),
+        ("ordering=author", ["Dracula", "Emma"]),
+        ("ordering=-created_at", ["Dracula", "Emma"]),
+        ("author=Jane Austen", ["Emma"]),
+        ("author=Jane", []),
+        ("isbn=0-14-143958-0", ["Emma"]),
+        ("search=NOVEL aust", ["Emma"]),
+        ("search=nothing", []),
+        ("created_after=2000-01-01T00:00:00Z", ["Dracula", "Emma"]),
+        ("created_before=2000-01-01T00:00:00%2B02:00", []),
+    ],
+)
+def test_a_list_is_filtered_and_ordered(anon, emma, query, found):
+    Book.objects.create(**OTHER)
+    assert names(anon("GET", f"{BOOKS}?{query}", status=200)) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("autor=Jane", "autor"),
+        ("author=a&author=b", "author"),
+        ("isbn=123", "isbn"),
+        ("created_after=yesterday", "created_after"),
+        ("created_after=", "created_after"),
+        ("created_after=0001-01-01T00:00:00%2B23:59", "created_after"),
+        ("search=%00", "search"),
+        (f"search={'x' * 201}", "search"),
+        ("ordering=isbn", "ordering"),
+        ("page_size=-1", "page_size"),
+        ("page_size=101", "page_size"),
+        ("page_size=%D9%A1", "page_size"),
+        ("cursor=broken", "cursor"),
+    ],
+)
+def test_a_bad_query_is_refused_by_name(anon, query, field):
+    assert anon("GET", f"{BOOKS}?{query}", status=400)["errors"][0]["field"] == field
+
+
+def test_a_cursor_belongs_to_its_ordering(anon, emma):
+    Book.objects.create(**OTHER)
+    following = anon("GET", f"{BOOKS}?page_size=1", status=200)["next"]
+    assert names(anon("GET", following, status=200)) == ["Emma"]
+    anon("GET", f"{following}&ordering=author", status=400)
+
+
+def test_a_row_of_the_list_is_what_the_serializer_makes_of_the_book(anon, emma, rf):
+    request = rf.get("/")
+    made = BookSerializer(emma, context={"request": request}).data
+    assert anon("GET", BOOKS, status=200)["results"] == [made]
+    assert list(anon("GET", BOOKS, status=200)["results"][0]) == list(BookSerializer.Meta.fields)
+
+
+def test_an_unchanged_answer_is_not_sent_again(anon, emma):
+    anon("GET", f"{BOOKS}1/", status=200)
+    anon("GET", f"{BOOKS}1/", status=304, if_none_match=anon.response["ETag"])
+
+
+def test_an_address_without_its_last_slash_keeps_method_and_body(as_editor):
+    as_editor("POST", "/api/v1/books", EMMA, status=308)
+    assert as_editor.response["Location"] == BOOKS
+
+
+def test_websites_use_the_api_only_where_the_settings_say_so(anon, settings):
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
+    anon("GET", BOOKS, status=200, origin="https://app.example")
+    assert anon.response["Access-Control-Allow-Origin"] == "https://app.example"
+    anon("GET", BOOKS, status=200, origin="https://evil.example")
+    assert "Access-Control-Allow-Origin" not in anon.response

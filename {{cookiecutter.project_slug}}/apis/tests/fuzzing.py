@@ -1,0 +1,38 @@
+"""What Schemathesis needs to know to send requests that are right: `just fuzz` uses it. https://schemathesis.readthedocs.io/"""
+
+import os
+
+import requests
+import schemathesis
+from hypothesis import strategies as st
+
+from books.isbn import check_digit
+
+ADDRESS = f"http://127.0.0.1:{os.environ.get('WEB_PORT', '8000')}"
+CREDENTIALS = {"username": os.environ["FUZZ_USERNAME"], "password": os.environ["FUZZ_PASSWORD"]}
+
+
+def isbn(number: int) -> str:
+    """The ISBN-13 with this number, of nine digits, in it."""
+    digits = f"978{number:09}"
+    return digits + check_digit(digits)
+
+
+schemathesis.openapi.format("isbn", st.integers(0, 10**9 - 1).map(isbn))
+# Cursors are signed: the only one that can be made up is that of the first page.
+schemathesis.openapi.format("cursor", st.just(""))
+
+
+class Login:
+    """A token from the API itself."""
+
+    def get(self, case, context):
+        return requests.post(f"{ADDRESS}/api/v1/auth/token/", json=CREDENTIALS, timeout=10).json()["token"]
+
+    def set(self, case, data, context):
+        case.headers = {**(case.headers or {}), "Authorization": f"Token {data}"}
+
+
+# Logging out ends the token, so that each time needs one of its own.
+schemathesis.auth(refresh_interval=None).apply_to(path="/api/v1/auth/token/", method="DELETE")(Login)
+schemathesis.auth().apply_to(path_regex="^/api/v1/(?!auth/token/)")(Login)
