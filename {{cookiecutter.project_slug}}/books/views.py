@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
 from django.views.generic import DetailView, TemplateView
 
 from books.models import Book
+from core.pages import error_page
 from core.paging import InvalidCursorError, paginate
 from core.search import matching
 
@@ -18,22 +19,18 @@ class BookListView(TemplateView):
 
     template_name = "books/book_list.html"
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        search = self.request.GET.get("search", "")[:200]
-        ordering = self.request.GET.get("ordering", "title")
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The page; 400 for an unknown ordering, or a cursor that is broken or of another ordering."""
+        search, ordering = request.GET.get("search", "")[:200], request.GET.get("ordering", "title")
         if ordering not in ORDERINGS:
-            raise BadRequest("unknown ordering")
+            return error_page(400)
+        books = Book.objects.filter(matching(search)).defer("search")
         try:
-            page = paginate(
-                Book.objects.filter(matching(search)).defer("search"),
-                ordering=ordering,
-                size=PAGE_SIZE,
-                cursor=self.request.GET.get("cursor", ""),
-            )
-        except InvalidCursorError as error:
-            raise BadRequest(str(error)) from error
-        return super().get_context_data(
-            **kwargs, page=page, book_list=page.rows, search=search, ordering=ordering, orderings=ORDERINGS
+            page = paginate(books, ordering=ordering, size=PAGE_SIZE, cursor=request.GET.get("cursor", ""))
+        except InvalidCursorError:
+            return error_page(400)
+        return self.render_to_response(
+            {"page": page, "book_list": page.rows, "search": search, "ordering": ordering, "orderings": ORDERINGS}
         )
 
 

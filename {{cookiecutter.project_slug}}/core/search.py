@@ -10,9 +10,10 @@ PIECE = 3
 
 
 def fold(text: str) -> str:
-    """The text without accents, in lower case, with single spaces."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).casefold().split())
+    """The text without accents, in lower case, with single spaces, and without NUL, which PostgreSQL refuses."""
+    decomposed = unicodedata.normalize("NFKD", text.replace("\0", " "))
+    kept = (character for character in decomposed if not unicodedata.combining(character))
+    return " ".join("".join(kept).casefold().split())
 
 
 class SearchField(models.TextField):
