@@ -27,6 +27,7 @@ fix:
     ruff format .
     cd "{{{{cookiecutter.project_slug}}" && ruff check --fix . && ruff format .
 
-# Time a render against that of a template with one empty file
+# Measure: a render against that of an empty template, and the API's list against a plain ModelViewSet
 bench:
     python benchmarks/render.py
+    python benchmarks/api_list.py

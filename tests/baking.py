@@ -153,3 +153,44 @@ def new_database(server: str) -> str:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return f"{server}/{name}"
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server of the tests' own, without a database's name at its end."""
+    initdb, server = postgres_program("initdb"), postgres_program("postgres")
+    need(initdb and server, "PostgreSQL's server programs")
+    assert initdb
+    assert server
+    as_owner: list[str] = []
+    # Short, because the path of a socket may have 107 bytes.
+    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pg.XXXXXX"], text=True).strip())
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root.
+        need(shutil.which("setpriv"), "setpriv, to run PostgreSQL as another user than root")
+        as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        shutil.chown(folder, "postgres", "postgres")
+    port = str(free_port())
+    subprocess.run(
+        [*as_owner, initdb, "--pgdata", str(folder / "data"), "--username=test", "--auth=trust", "--encoding=UTF8"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
+    options = ["-c", "fsync=off", "-c", f"unix_socket_directories={folder}", "-c", "max_connections=200"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [*as_owner, server, "-D", str(folder / "data"), "-p", port, *options], stdout=log, stderr=log, cwd="/"
+        )
+    try:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(port)), timeout=1):
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        yield f"postgres://test:test@127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
