@@ -5,8 +5,10 @@ Django 6.0 has the setting `SECURE_CSP` for the first of the headers.
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from uuid import uuid4
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from core.logs import request_id
@@ -60,6 +62,9 @@ class SecurityHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if settings.DEBUG and response.status_code >= HTTPStatus.BAD_REQUEST:
+            # Django's pages that explain an error bring their style along.
+            return response
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
