@@ -28,19 +28,22 @@ SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 FALLBACK_SLUG = "my-project"
 
 # What a project depends on, directly or not, cannot be its own name: uv and pip would resolve the one for the other.
-# A test compares this with what is installed for the default project.
+# A test compares this with the lock of the default project.
 DEPENDENCIES = frozenset(
     # As a list of strings it would be sixty lines long.
     """
-    asgiref attrs cfgv dj-database-url django django-cors-headers django-filter django-stubs django-stubs-ext
-    djangorestframework djangorestframework-stubs distlib drf-spectacular drf-spectacular-sidecar environs filelock
-    gunicorn identify inflection iniconfig jsonschema jsonschema-specifications librt marshmallow mypy mypy-extensions
-    nodeenv packaging pathspec pip platformdirs pluggy pre-commit psycopg psycopg-binary psycopg-pool pygments pytest
-    pytest-django python-discovery python-dotenv pyyaml redis referencing rpds-py ruff rust-just setuptools sqlparse
-    types-django-filter types-pyyaml types-requests typing-extensions tzdata uritemplate urllib3 uv virtualenv wheel
-    whitenoise
+    asgiref ast-serialize async-timeout attrs cfgv colorama distlib dj-database-url django django-cors-headers
+    django-filter django-stubs django-stubs-ext djangorestframework djangorestframework-stubs drf-spectacular
+    drf-spectacular-sidecar environs filelock gunicorn identify inflection iniconfig jsonschema
+    jsonschema-specifications librt marshmallow mypy mypy-extensions nodeenv packaging pathspec platformdirs pluggy
+    pre-commit psycopg psycopg-binary psycopg-pool pygments pytest pytest-django python-discovery python-dotenv
+    pyyaml redis referencing rpds-py ruff rust-just sqlparse types-django-filter types-pyyaml typing-extensions
+    tzdata uritemplate virtualenv whitenoise
     """.split()  # noqa: SIM905
 )
+# What installs a project cannot be its name, either.
+INSTALLERS = frozenset(["pip", "setuptools", "uv", "wheel"])
+
 # What a contributor's work leaves in the template's folder, and cookiecutter copies.
 LITTER = (
     ".coverage",
@@ -115,7 +118,7 @@ BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 def suggest_slug(name: str) -> str:
     """A slug that `check_project_slug` accepts, made from any name."""
     slug = re.sub(r"^[^a-z]+", "", slugify(name))[:SLUG_LENGTH].strip("-")
-    if slug in DEPENDENCIES | RESERVED:
+    if slug in DEPENDENCIES | INSTALLERS | RESERVED:
         slug += "-project"
     return slug if len(slug) > 1 else FALLBACK_SLUG
 
@@ -133,6 +136,8 @@ def check_project_slug(answer: str) -> str:
         raise InvalidAnswerError("project_slug", f"{answer!a} is not a slug", allowed)
     if answer in DEPENDENCIES:
         raise InvalidAnswerError("project_slug", f"{answer} is a package that the project depends on", allowed)
+    if answer in INSTALLERS:
+        raise InvalidAnswerError("project_slug", f"{answer} is a program that installs the project", allowed)
     if answer in RESERVED:
         raise InvalidAnswerError("project_slug", f"{answer} is a name that Windows keeps for a device", allowed)
     return answer

@@ -94,7 +94,7 @@ def link() -> bool:
         template = git("config", "remote.origin.url").strip()
     except (OSError, subprocess.SubprocessError, ValueError):
         return False
-    # Git tracks the file that this goes to: no password or token may be in it. The login name is part of ssh's address.
+    # Git tracks the file that this goes to: no password or token may be in it. A login name may.
     template = re.sub(r"(?<=^https://)[^/@]*@|(?<=^http://)[^/@]*@|(?<=[^/]):[^/@]*(?=@)", "", template)
     # In the order of the questions, in which cruft has them.
     questions = json.loads(Path(REPOSITORY, "cookiecutter.json").read_text(encoding="utf-8"))
