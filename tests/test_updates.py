@@ -47,7 +47,7 @@ INNER = "{{cookiecutter.project_slug}}"
 
 @pytest.fixture
 def template(tmp_path: Path) -> Template:
-    path = tmp_path / "template"
+    path = tmp_path / "template.git"
     path.mkdir()
     names = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
     for name in filter(None, names.split("\0")):
