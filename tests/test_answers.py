@@ -148,7 +148,7 @@ REFUSED = [
 # Starts each project whose folder is an argument in a process of its own, and prints what it calls itself.
 START = """
 import json, os, sys
-import django, drf_spectacular.generators, rest_framework.views
+import django, django.db.models, django.template, django.core.management
 for folder in sys.argv[1:]:
     if os.fork():
         if os.wait()[1]:
