@@ -14,6 +14,10 @@ demo:
 test *options:
     python -m pytest --numprocesses auto --dist worksteal "$@"
 
+# Try many more random answers than the tests do; `just fuzz 5000` says how many
+fuzz examples="1000":
+    EXAMPLES="$1" python -m pytest -n auto tests/test_answers.py -k any_
+
 # Format, lint and types, of the repository and of the template's folder in place
 check:
     ruff format --check .

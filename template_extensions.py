@@ -4,15 +4,22 @@ Cookiecutter runs each check as a filter right after its question, by a private 
 `hooks/pre_gen_project.py` runs all of them once more, for the ways in that ask no questions.
 """
 
+import contextlib
 import re
+import runpy
+import shutil
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 from slugify import slugify
+
+FILE = Path(__file__).resolve()
+SOURCE = FILE.read_bytes()
 
 NAME_LENGTH = 60
 DESCRIPTION_LENGTH = 200
@@ -21,19 +28,41 @@ SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 FALLBACK_SLUG = "my-project"
 
 # What a project depends on, directly or not, cannot be its own name: uv and pip would resolve the one for the other.
-# A test compares this with what is installed for the default project.
+# A test compares this with the lock of the default project.
 DEPENDENCIES = frozenset(
     # As a list of strings it would be sixty lines long.
     """
-    asgiref attrs cfgv dj-database-url django django-cors-headers django-filter django-stubs django-stubs-ext
-    djangorestframework djangorestframework-stubs distlib drf-spectacular drf-spectacular-sidecar environs filelock
-    gunicorn identify inflection iniconfig jsonschema jsonschema-specifications librt marshmallow mypy mypy-extensions
-    nodeenv packaging pathspec pip platformdirs pluggy pre-commit psycopg psycopg-binary psycopg-pool pygments pytest
-    pytest-django python-discovery python-dotenv pyyaml redis referencing rpds-py ruff rust-just setuptools sqlparse
-    types-django-filter types-pyyaml types-requests typing-extensions tzdata uritemplate urllib3 uv virtualenv wheel
-    whitenoise
+    asgiref ast-serialize async-timeout attrs cfgv colorama distlib dj-database-url django django-cors-headers
+    django-filter django-stubs django-stubs-ext djangorestframework djangorestframework-stubs drf-spectacular
+    drf-spectacular-sidecar environs filelock gunicorn identify inflection iniconfig jsonschema
+    jsonschema-specifications librt marshmallow mypy mypy-extensions nodeenv packaging pathspec platformdirs pluggy
+    pre-commit psycopg psycopg-binary psycopg-pool pygments pytest pytest-django python-discovery python-dotenv
+    pyyaml redis referencing rpds-py ruff rust-just sqlparse types-django-filter types-pyyaml typing-extensions
+    tzdata uritemplate virtualenv whitenoise
     """.split()  # noqa: SIM905
 )
+# What installs a project cannot be its name, either.
+INSTALLERS = frozenset(["pip", "setuptools", "uv", "wheel"])
+
+# What a contributor's work leaves in the template's folder, and cookiecutter copies.
+LITTER = (
+    ".coverage",
+    ".env",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".venv",
+    "**/*.pyc",
+    "**/__pycache__",
+    "db.sqlite3*",
+    "staticfiles",
+    "uv.lock",
+)
+# What of it an owner's project may have, too, and must not lose.
+PRECIOUS = re.compile(r"\.env|\.venv|db\.sqlite3.*|uv\.lock")
+# A project takes half of it.
+ROOM = 2 * 2**20
+
 # Names that Windows keeps for devices; a folder cannot have them.
 RESERVED = frozenset(
     ["aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))]
@@ -55,7 +84,7 @@ class InvalidAnswerError(FailedHookException, SystemExit):  # type: ignore[misc]
 def check_project_name(answer: str) -> str:
     """The answer, or InvalidAnswerError: 1 to 60 characters of any script, none of them a control character."""
     allowed = f"Use 1 to {NAME_LENGTH} characters in one line."
-    if not answer.strip():
+    if isinstance(answer, str) and not answer.strip():
         raise InvalidAnswerError("project_name", "it is empty", allowed)
     return check_line("project_name", answer, NAME_LENGTH, allowed)
 
@@ -69,13 +98,15 @@ def check_description(answer: str) -> str:
 
 def check_line(question: str, answer: str, length: int, allowed: str) -> str:
     """The answer, or InvalidAnswerError if it is longer or holds what is no visible character of one line."""
+    if not isinstance(answer, str):
+        raise InvalidAnswerError(question, f"{answer!a} is not a text", allowed)
     if len(answer) > length:
         raise InvalidAnswerError(question, f"it has {len(answer)} characters", allowed)
     if answer != answer.strip():
         raise InvalidAnswerError(question, "it begins or ends with white space", allowed)
     for character in answer:
-        # Control characters, surrogates, line and paragraph separators; white space other than the plain one, and the
-        # invisible marks that turn the direction of what follows.
+        # Control characters, surrogates, line and paragraph separators, and the invisible marks that turn the
+        # direction of what follows.
         if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in BIDI:
             raise InvalidAnswerError(question, f"it holds the control character U+{ord(character):04X}", allowed)
     return answer
@@ -87,7 +118,7 @@ BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 def suggest_slug(name: str) -> str:
     """A slug that `check_project_slug` accepts, made from any name."""
     slug = re.sub(r"^[^a-z]+", "", slugify(name))[:SLUG_LENGTH].strip("-")
-    if slug in DEPENDENCIES | RESERVED:
+    if slug in DEPENDENCIES | INSTALLERS | RESERVED:
         slug += "-project"
     return slug if len(slug) > 1 else FALLBACK_SLUG
 
@@ -97,37 +128,106 @@ def check_project_slug(answer: str) -> str:
     allowed = (
         f"Use 2 to {SLUG_LENGTH} lower-case letters, digits and single hyphens, a letter first, as in my-library."
     )
+    if not isinstance(answer, str):
+        raise InvalidAnswerError("project_slug", f"{answer!a} is not a text", allowed)
     if not 1 < len(answer) <= SLUG_LENGTH:
         raise InvalidAnswerError("project_slug", f"it has {len(answer)} characters", allowed)
     if not SLUG.fullmatch(answer):
         raise InvalidAnswerError("project_slug", f"{answer!a} is not a slug", allowed)
     if answer in DEPENDENCIES:
         raise InvalidAnswerError("project_slug", f"{answer} is a package that the project depends on", allowed)
+    if answer in INSTALLERS:
+        raise InvalidAnswerError("project_slug", f"{answer} is a program that installs the project", allowed)
     if answer in RESERVED:
         raise InvalidAnswerError("project_slug", f"{answer} is a name that Windows keeps for a device", allowed)
     return answer
 
 
 def check_answers(answers: Mapping[str, Any]) -> str:
-    """An empty text, or InvalidAnswerError for the first answer that is not allowed."""
+    """An empty text, if the answers are allowed and the project can be written; for the hook that runs before it is.
+
+    Raises SystemExit with one line for the first thing that is wrong. An InvalidAnswerError would be printed with a
+    traceback here: so the folder that cookiecutter has just made is removed here, too.
+    """
+    try:
+        check_each_answer(answers)
+        # cruft has no such answer: it renders into a temporary folder.
+        if output := answers.get("_output_dir"):
+            check_output(Path(output), Path(output, answers["project_slug"]))
+    except InvalidAnswerError as error:
+        if output := answers.get("_output_dir"):
+            remove_empty(Path(output, str(answers["project_slug"])), Path(output))
+        raise SystemExit(error.code) from None
+    return ""
+
+
+def check_each_answer(answers: Mapping[str, Any]) -> None:
+    """Raise InvalidAnswerError for the first answer that is not allowed."""
     check_project_name(answers["project_name"])
     check_project_slug(answers["project_slug"])
     check_description(answers["description"])
     for name in ("include_books", "include_apis"):
         if not isinstance(answers[name], bool):
             raise InvalidAnswerError(name, f"{answers[name]!a} is neither yes nor no", "Use true or false.")
-    if answers["ci"] not in {"github", "gitlab", "none"}:
+    if answers["ci"] not in ("github", "gitlab", "none"):
         raise InvalidAnswerError("ci", f"{answers['ci']!a} is not known", "Use github, gitlab or none.")
-    return ""
+
+
+def check_output(folder: Path, project: Path) -> None:
+    """Raise InvalidAnswerError if the folder's disk is full, or rubbish would be copied over an owner's data."""
+    if shutil.disk_usage(folder).free < ROOM:
+        raise InvalidAnswerError("output folder", "its disk is full", f"Free {ROOM // 2**20} MB of it.")
+    for path in find_litter(template_folder()):
+        if PRECIOUS.fullmatch(path.name) and (project / path).exists():
+            raise InvalidAnswerError(
+                "output folder", f"the template's own {path} would replace yours", "Use a template without it."
+            )
+
+
+def remove_empty(folder: Path, end: Path) -> None:
+    """Remove a folder and those above it, below the end, as long as they are empty."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+        while folder.parent != end and end in folder.parent.parents:
+            folder = folder.parent
+            folder.rmdir()
+
+
+def template_folder() -> Path:
+    """The folder of the template's files. Cookiecutter and cruft render hooks in the folder above it."""
+    return next(path for path in Path.cwd().glob("*cookiecutter.project_slug*") if path.is_dir())
+
+
+def find_litter(folder: Path) -> list[Path]:
+    """What lies in the template's folder and is no part of it, relative to it."""
+    return [path.relative_to(folder) for pattern in LITTER for path in folder.glob(pattern)]
+
+
+def template_files(_: object) -> dict[str, Any]:
+    """For the hook: the template's repository, its own files, and those that lie in its folder as rubbish."""
+    folder = template_folder()
+    litter = set(find_litter(folder))
+    own, rubbish = [], []
+    for path in folder.rglob("*"):
+        if not path.is_dir():
+            name = path.relative_to(folder)
+            (own if litter.isdisjoint([name, *name.parents]) else rubbish).append(name.as_posix())
+    return {"repository": str(folder.parent), "own": own, "litter": rubbish}
 
 
 def in_quotes(text: str) -> str:
     """The text as it stands between double quotes in Python, TOML, YAML and JSON alike."""
-    return "".join(ESCAPES.get(character, character) for character in text)
+    return "".join(escape(character) for character in text)
 
 
-# A quote as a code: for \" the formatter would change the quotes around the text.
-ESCAPES = {"\\": "\\\\", '"': "\\u0022"}
+def escape(character: str) -> str:
+    """The character, or its code: for \" the formatter would change the quotes around the text."""
+    if character == "\\":
+        return "\\\\"
+    # What cannot be seen, such as a zero-width space, is visible as a code, and linters ask for it.
+    if character == '"' or (unicodedata.category(character) == "Cf" and ord(character) < 2**16):
+        return f"\\u{ord(character):04x}"
+    return character
 
 
 def in_markdown(text: str) -> str:
@@ -136,7 +236,7 @@ def in_markdown(text: str) -> str:
     What means nothing anyway stays as it is, for those who read the file and not the page.
     https://spec.commonmark.org/
     """
-    return MARKDOWN.sub(r"\\\g<0>", text)
+    return re.sub(r"^([0-9]{1,9})([.)])(?=\s|$)", r"\1\\\2", MARKDOWN.sub(r"\\\g<0>", text))
 
 
 MARKDOWN = re.compile(
@@ -146,24 +246,33 @@ MARKDOWN = re.compile(
     | \\ (?=[!-/:-@\[-`{-~]|$)                     # a backslash that would escape what follows
     | < (?=[A-Za-z/!?]) | & (?=\#?[A-Za-z0-9]+;)   # HTML
     | (?<!\S) \#                                   # a heading, or the end of one
-    | ^ [-+=>] | (?<=^[0-9]) [.)] | (?<=^[0-9]{2}) [.)] | (?<=^[0-9]{3}) [.)] | (?<=^[0-9]{4}) [.)]  # lists
+    | ^ [-+=>]                                     # lists and quotations
     """,
     re.VERBOSE,
 )
 
 
+FILTERS = (
+    check_answers,
+    check_description,
+    check_project_name,
+    check_project_slug,
+    in_markdown,
+    in_quotes,
+    suggest_slug,
+    template_files,
+)
+
+
 class TemplateExtension(Extension):
-    """Registers the functions above as filters."""
+    """Registers the filters."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        for function in (
-            check_answers,
-            check_description,
-            check_project_name,
-            check_project_slug,
-            in_markdown,
-            in_quotes,
-            suggest_slug,
-        ):
+        filters = FILTERS
+        # cruft renders the old and the new version of the template in one process, which imports this module once.
+        with contextlib.suppress(OSError):
+            if FILE.read_bytes() != SOURCE:
+                filters = runpy.run_path(str(FILE))["FILTERS"]
+        for function in filters:
             environment.filters[function.__name__] = function

@@ -6,6 +6,7 @@ old and the new version of the template and compares the two: what git tracks mu
 
 import json
 import os
+import re
 import runpy
 import shutil
 import stat
@@ -43,35 +44,25 @@ DECLINED = {
     ".gitlab-ci.yml": CI != "gitlab",
 }
 
-# What a contributor's work leaves in the template's folder, and cookiecutter copies.
-LITTER = (
-    ".coverage",
-    ".env",
-    ".mypy_cache",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".venv",
-    "**/*.pyc",
-    "**/__pycache__",
-    "db.sqlite3*",
-    "staticfiles",
-    "uv.lock",
-)
+# What lies in the template's folder: its own files, and what a contributor's work leaves there.
+FILES = json.loads(r"""{{ cookiecutter | template_files | tojson }}""")
+REPOSITORY = FILES["repository"]
 
 
 def main() -> None:
     """Run in the rendered project's folder."""
     make_writable()
-    for pattern in LITTER:
-        for path in list(Path().glob(pattern)):
-            delete(path)
-    for name, declined in DECLINED.items():
-        if declined:
-            delete(Path(name))
-    runpy.run_path("core/environment.py")["make_env_file"](Path())
+    for name in FILES["litter"]:
+        delete(name)
+    # Never a folder with all that is in it: with `-f` its owner's files are there, too.
+    for name in FILES["own"]:
+        if any(declined and f"{name}/".startswith(f"{path}/") for path, declined in DECLINED.items()):
+            delete(name)
     if not RENDERED_BY_CRUFT:
+        runpy.run_path("core/environment.py")["make_env_file"](Path())
+        linked = link()
         locked = lock()
-        print(what_next(locked))
+        print(what_next(locked, linked))
 
 
 def make_writable() -> None:
@@ -82,12 +73,53 @@ def make_writable() -> None:
             path.chmod(mode | stat.S_IWUSR)
 
 
-def delete(path: Path) -> None:
-    """Delete a file or a folder; one that is not there is fine."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def delete(name: str) -> None:
+    """Delete a file, if it is there, and the folders that are empty without it."""
+    path = Path(name)
+    path.unlink(missing_ok=True)
+    for folder in path.parents[:-1]:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def link() -> bool:
+    """Make `.cruft.json`, as cruft does, and return whether the template came from the address of a git repository."""
+    # The words of cookiecutter's user: a URL, an abbreviation such as gh:, or a login as in git@example.com:me/it. One
+    # letter and a colon are a drive of Windows.
+    address = str(ANSWERS.get("_template", ""))
+    if not re.match(r"[\w+.-]{2,}:|[\w.-]+@[\w.-]+:", address) or address.endswith(".zip"):
+        return False
+    try:
+        commit, *directory = git("rev-parse", "HEAD", "--show-prefix").splitlines()
+        template = git("config", "remote.origin.url").strip()
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return False
+    # Git tracks the file that this goes to: no password or token may be in it. A login name may.
+    template = re.sub(r"(?<=^https://)[^/@]*@|(?<=^http://)[^/@]*@|(?<=[^/]):[^/@]*(?=@)", "", template)
+    # In the order of the questions, in which cruft has them.
+    questions = json.loads(Path(REPOSITORY, "cookiecutter.json").read_text(encoding="utf-8"))
+    context = {
+        name: value if value == ANSWERS[name] else ANSWERS[name]
+        for name, value in questions.items()
+        if name in ANSWERS
+    }
+    state = {
+        "template": template,
+        "commit": commit,
+        "checkout": ANSWERS.get("_checkout"),
+        "context": {"cookiecutter": {**context, "_template": template, "_commit": commit}},
+        "directory": "".join(directory).rstrip("/") or None,
+    }
+    text = json.dumps(state, ensure_ascii=False, indent=2, separators=(",", ": "))
+    Path(".cruft.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    return True
+
+
+def git(*arguments: str) -> str:
+    """What git says about the template's repository."""
+    return subprocess.check_output(["git", *arguments], cwd=REPOSITORY, stderr=subprocess.DEVNULL, encoding="utf-8")
 
 
 def lock() -> bool:
@@ -108,7 +140,7 @@ def lock() -> bool:
     return False
 
 
-def what_next(locked: bool) -> str:
+def what_next(locked: bool, linked: bool) -> str:
     """The few lines that the run ends with."""
     folder = ANSWERS["project_slug"]
     addresses = "http://127.0.0.1:8000/" + (" and http://127.0.0.1:8000/api/" if APIS else "")
@@ -125,11 +157,13 @@ def what_next(locked: bool) -> str:
             "Commit before you edit, so that updates of the template can be told from your changes:",
             "",
             "  git init && git add --all && git commit --message 'Start'",
+            *([] if linked else ["", LINK]),
             "",
         ]
     )
 
 
+LINK = "To follow the template with updates, link it: uvx cruft link URL-OF-ITS-GIT-REPOSITORY"
 START_WITHOUT_LOCK = [
     "python3 -m venv .venv && . .venv/bin/activate && python -m pip install --upgrade pip",
     "pip install . --group dev && just start",
