@@ -12,7 +12,7 @@ demo:
 
 # Test what is rendered, in every combination; `just test -k served` runs some of it
 test *options:
-    python -m pytest --numprocesses auto --dist worksteal "$@"
+    python -m pytest --numprocesses auto --dist loadgroup "$@"
 
 # Format, lint and types, of the repository and of the template's folder in place
 check:

@@ -13,8 +13,8 @@ import yaml
 from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
 
 ALWAYS = """
-.editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
-README.md conftest.py justfile manage.py pyproject.toml
+.dockerignore .editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
+Dockerfile README.md conftest.py docker-compose.yml gunicorn.conf.py justfile manage.py pyproject.toml
 accounts/__init__.py accounts/admin.py accounts/migrations/0001_initial.py
 accounts/migrations/__init__.py accounts/models.py accounts/tests/test_accounts.py
 core/__init__.py core/environment.py core/health.py core/logs.py core/middleware.py
