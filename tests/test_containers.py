@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from baking import COMBINATIONS, Bake, BakedProject, need
+from baking import COMBINATIONS, Bake, BakedProject, environment, need
 
 pytestmark = pytest.mark.xdist_group("docker")
 
@@ -366,3 +366,23 @@ def test_the_image_is_at_most_ninety_megabytes_larger_than_its_base(project: Bak
         for name in (project.path.name, base)
     ]
     assert sizes[0] - sizes[1] <= 90_000_000
+
+
+def test_every_command_of_the_tour_prints_what_the_page_says(project: BakedProject) -> None:
+    blocks = re.findall(r"(?s)```console\n\$ (.*?)\n(.*?)```", project.read("docs/docker.md"))
+    assert len(blocks) >= 7
+    with containers(project) as stack:
+        for command, expected in blocks:
+            variables = {"WEB_PORT": stack.port, "COMPOSE_PROJECT_NAME": stack.name}
+            process = subprocess.run(
+                ["sh", "-c", command],
+                cwd=project.path,
+                env=environment(**variables),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            # A line of nothing but dots stands for any number of lines.
+            pattern = re.escape(expected).replace("…\\\n", "(?s:.*)").replace("…", ".*")
+            assert re.fullmatch(pattern, process.stdout), f"{command}\n{process.stdout}"
