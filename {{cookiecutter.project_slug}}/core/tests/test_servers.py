@@ -16,6 +16,7 @@ from core.logs import JSONFormatter, RequestIDFilter
 from django_project import asgi, wsgi
 
 
+@pytest.mark.django_db
 def test_the_wsgi_application_answers():
     answer = []
 
