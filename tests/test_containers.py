@@ -60,7 +60,7 @@ class Stack:
         variables = {"WEB_PORT": self.port, "COMPOSE_PROJECT_NAME": self.name, "COMPOSE_PROGRESS": "plain"} | variables
         return self.docker("compose", *arguments, status=status, **variables)
 
-    def up(self, *options: str, **variables: str) -> None:
+    def up(self, *options: str, **variables: Any) -> None:
         self.compose("up", "--wait", "--wait-timeout", "90", *options, **variables)
 
     def get(self, path: str = "/", port: str = "") -> httpx.Response:
@@ -386,3 +386,7 @@ def test_every_command_of_the_tour_prints_what_the_page_says(project: BakedProje
             # A line of nothing but dots stands for any number of lines.
             pattern = re.escape(expected).replace("…\\\n", "(?s:.*)").replace("…", ".*")
             assert re.fullmatch(pattern, process.stdout), f"{command}\n{process.stdout}"
+
+
+def test_hadolint_finds_nothing(project: BakedProject) -> None:
+    project.run("hadolint", "Dockerfile")
