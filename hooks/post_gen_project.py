@@ -100,11 +100,7 @@ def link() -> bool:
     template = re.sub(r"(?<=^https://)[^/@]*@|(?<=^http://)[^/@]*@|(?<=[^/]):[^/@]*(?=@)", "", template)
     # In the order of the questions, in which cruft has them.
     questions = json.loads(Path(REPOSITORY, "cookiecutter.json").read_text(encoding="utf-8"))
-    context = {
-        name: value if value == ANSWERS[name] else ANSWERS[name]
-        for name, value in questions.items()
-        if name in ANSWERS
-    }
+    context = {name: ANSWERS[name] for name in questions if name in ANSWERS}
     state = {
         "template": template,
         "commit": commit,

@@ -13,14 +13,14 @@ import yaml
 from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
 
 ALWAYS = """
-.editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
-README.md conftest.py justfile manage.py pyproject.toml
+.dockerignore .editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
+Dockerfile README.md conftest.py docker-compose.yml docs/docker.md gunicorn.conf.py justfile manage.py pyproject.toml
 accounts/__init__.py accounts/admin.py accounts/migrations/0001_initial.py
 accounts/migrations/__init__.py accounts/models.py accounts/tests/test_accounts.py
 core/__init__.py core/environment.py core/health.py core/logs.py core/middleware.py
 core/management/commands/demo.py core/management/commands/start.py core/pages.py
 core/static/core/style.css core/templates/base.html core/templates/error.html
-core/tests/test_health.py core/tests/test_pages.py core/tests/test_servers.py core/tests/test_settings.py
+core/tests/test_pages.py core/tests/test_servers.py core/tests/test_settings.py
 core/tests/test_start.py
 django_project/__init__.py django_project/asgi.py django_project/settings.py django_project/urls.py
 django_project/wsgi.py
@@ -28,7 +28,7 @@ django_project/wsgi.py
 BOOKS = """
 books/__init__.py books/admin.py books/demo.py books/isbn.py books/migrations/0001_initial.py
 books/migrations/__init__.py books/models.py books/templates/books/book_detail.html
-books/templates/books/book_list.html books/tests/test_isbn.py books/tests/test_models.py books/tests/test_pages.py
+books/templates/books/book_list.html books/tests/test_models.py books/tests/test_pages.py
 books/urls.py books/views.py core/search.py
 """
 NO_BOOKS = "core/templates/home.html core/tests/test_home.py core/urls.py"

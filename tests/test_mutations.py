@@ -70,7 +70,7 @@ MUTATIONS = {
     "asgi.py broken": Mutation("django_project/asgi.py", "application = ", "app = ", "core/tests/test_servers.py"),
     "duplicate ISBNs allowed": Mutation("books/models.py", "unique=True, ", "", MODELS),
     "check digit ignored": Mutation(
-        "books/isbn.py", "if isbn[12] != check_digit(isbn[:12]):", "if False:", "books/tests/test_isbn.py"
+        "books/isbn.py", "if isbn[12] != check_digit(isbn[:12]):", "if False:", "books/tests/test_models.py"
     ),
     "token stored as it is": Mutation(
         "apis/models.py", "return hashlib.sha256(key.encode()).hexdigest()", "return key", "apis/tests/test_auth.py"

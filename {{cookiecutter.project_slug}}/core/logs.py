@@ -31,3 +31,22 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
+
+
+class AccessFormatter(logging.Formatter):
+    """Format a record of gunicorn's access log, whose arguments are the facts of a request and its answer."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = record.args if isinstance(record.args, dict) else {}
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "logger": record.name,
+            "address": facts.get("h"),
+            "method": facts.get("m"),
+            "path": facts.get("U"),
+            "status": int(facts.get("s", 0)),
+            "bytes": facts.get("B"),
+            "milliseconds": facts.get("M"),
+            "request_id": facts.get("{x-request-id}o", "-"),
+        }
+        return json.dumps(line)

@@ -1,4 +1,4 @@
-"""What servers and the log see of the project."""
+"""What servers, their probes and the log see of the project."""
 
 import asyncio
 import json
@@ -7,15 +7,16 @@ from io import StringIO
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
+from django.db import DatabaseError, connection
 from django.test import RequestFactory
 
 from core.logs import JSONFormatter, RequestIDFilter
 from django_project import asgi, wsgi
 
-pytestmark = pytest.mark.django_db
 
-
+@pytest.mark.django_db
 def test_the_wsgi_application_answers():
     answer = []
 
@@ -41,6 +42,7 @@ def test_the_asgi_application_answers():
     assert body["body"] == b'{"status": "ok"}'
 
 
+@pytest.mark.django_db
 def test_models_have_their_migrations():
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
 
@@ -70,3 +72,41 @@ def test_a_log_line_is_json_with_the_request_id_of_the_answer(client):
     assert line["message"] == "Not Found: /no-such-page/"
     assert line["level"] == "WARNING"
     assert line["request_id"] == response["X-Request-ID"]
+
+
+def test_live_asks_neither_database_nor_cache(client):
+    # Without the mark django_db, any query fails.
+    response = client.get("/health/live")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok"}
+
+
+@pytest.mark.django_db
+def test_ready_says_that_database_and_cache_answer(client):
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "checks": {"database": "ok", "cache": "ok"}}
+
+
+@pytest.mark.django_db
+def test_not_ready_while_the_database_does_not_answer(client, monkeypatch):
+    def fail():
+        raise DatabaseError
+
+    monkeypatch.setattr(connection, "cursor", fail)
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json()["checks"] == {"database": "unavailable", "cache": "ok"}
+
+
+@pytest.mark.django_db
+def test_not_ready_while_the_cache_forgets(client, monkeypatch):
+    monkeypatch.setattr(LocMemCache, "get", lambda *args, **options: None)
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json()["checks"] == {"database": "ok", "cache": "unavailable"}
+
+
+def test_probes_may_use_any_host_name_and_plain_http(client, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/health/live", headers={"host": "10.0.0.7"}).status_code == 200

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = (ROOT / "django_project" / "settings.py").read_text(encoding="utf-8")
 NO_FILE = "import environs; environs.Env.read_env = lambda *args, **options: None"
 KEY = {"SECRET_KEY": "k" * 50}
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def run(code, environment):
@@ -78,8 +81,11 @@ def test_a_bad_variable_ends_the_start_with_one_line_that_names_it(environment):
 
 
 def test_settings_example_and_readme_list_the_same_variables():
-    in_settings = set(re.findall(r'env\.\w+\(\s*"(\w+)"', SETTINGS)) | {"WEB_CONCURRENCY"}
-    in_example = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M))
-    in_readme = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.M))
+    in_settings = set(re.findall(r'env\.\w+\(\s*"(\w+)"', read("django_project/settings.py")))
+    in_settings |= set(re.findall(r'os\.environ\.get\("(\w+)"', read("gunicorn.conf.py")))
+    # What containers are made from but the settings do not know.
+    in_settings |= set(re.findall(r"\$\{(\w+)", read("docker-compose.yml")))
+    in_example = set(re.findall(r"^#? ?([A-Z_]+)=", read(".env.example"), re.M))
+    in_readme = set(re.findall(r"^\| `([A-Z_]+)`", read("README.md"), re.M))
     assert in_example == in_settings
     assert in_readme == in_settings
