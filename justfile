@@ -12,7 +12,7 @@ demo:
 
 # Test what is rendered, in every combination; `just test -k served` runs some of it
 test *options:
-    python -m pytest --numprocesses auto --dist loadgroup "$@"
+    python -m pytest --numprocesses auto --dist loadscope "$@"
 
 # Try many more random answers than the tests do; `just fuzz 5000` says how many
 fuzz examples="1000":

@@ -207,7 +207,8 @@ def template_files(_: object) -> dict[str, Any]:
     """For the hook: the template's repository, its own files, and those that lie in its folder as rubbish."""
     folder = template_folder()
     litter = set(find_litter(folder))
-    own, rubbish = [], []
+    own: list[str] = []
+    rubbish: list[str] = []
     for path in folder.rglob("*"):
         if not path.is_dir():
             name = path.relative_to(folder)
