@@ -69,7 +69,7 @@ RESERVED = frozenset(
 )
 
 
-class InvalidAnswerError(FailedHookException, SystemExit):
+class InvalidAnswerError(FailedHookException, SystemExit):  # type: ignore[misc]
     """One line for the user, after which the run ends with status 1.
 
     Cookiecutter ends so for a FailedHookException; cruft, which does not know it, for a SystemExit with a message.
@@ -207,7 +207,8 @@ def template_files(_: object) -> dict[str, Any]:
     """For the hook: the template's repository, its own files, and those that lie in its folder as rubbish."""
     folder = template_folder()
     litter = set(find_litter(folder))
-    own, rubbish = [], []
+    own: list[str] = []
+    rubbish: list[str] = []
     for path in folder.rglob("*"):
         if not path.is_dir():
             name = path.relative_to(folder)
