@@ -148,7 +148,8 @@ REFUSED = [
 # Starts each project whose folder is an argument in a process of its own, and prints what it calls itself.
 START = """
 import json, os, sys
-import django, django.db.models, django.template, django.core.management
+import django, django.db.models, django.template, django.core.management, django.test, django.forms
+import environs, inflection, jsonschema, marshmallow, psycopg, uritemplate, yaml
 for folder in sys.argv[1:]:
     if os.fork():
         if os.wait()[1]:
