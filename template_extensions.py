@@ -69,7 +69,7 @@ RESERVED = frozenset(
 )
 
 
-class InvalidAnswerError(FailedHookException, SystemExit):  # type: ignore[misc]
+class InvalidAnswerError(FailedHookException, SystemExit):  # type: ignore[misc]  # cookiecutter has no types
     """One line for the user, after which the run ends with status 1.
 
     Cookiecutter ends so for a FailedHookException; cruft, which does not know it, for a SystemExit with a message.
