@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -107,17 +108,26 @@ def running(command: list[str], folder: Path, address: str, **variables: str) ->
     log = folder.parent / f"{folder.name}-server.log"
     with log.open("w+") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment(**variables), stdout=output, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=folder,
+            env=environment(**variables),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         try:
             wait_for(address, process, log)
             yield process
         finally:
-            process.terminate()
+            # The whole group: a shell, uv and just start the server as a process of its own.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
 

@@ -1,7 +1,7 @@
 """Errors of the API: every one is a "problem" of RFC 9457, `application/problem+json`.
 
     {"type": "about:blank", "title": "Bad Request", "status": 400, "code": "invalid", "detail": "…",
-     "errors": [{"field": "isbn", "code": "check_digit", "detail": "…"}], "request_id": "…"}
+     "errors": [{"field": "name", "code": "max_length", "detail": "…"}], "request_id": "…"}
 
 `code` is stable, for programs; `detail` is for people; `errors` is there where fields of the request are wrong.
 https://www.rfc-editor.org/rfc/rfc9457
