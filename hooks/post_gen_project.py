@@ -98,9 +98,13 @@ def link() -> bool:
         return False
     # Git tracks the file that this goes to: no password or token may be in it. A login name may.
     template = re.sub(r"(?<=^https://)[^/@]*@|(?<=^http://)[^/@]*@|(?<=[^/]):[^/@]*(?=@)", "", template)
-    # In the order of the questions, in which cruft has them.
+    # In the order of cookiecutter.json, as cruft has them: Jinja has sorted the answers, and what is inside of them.
     questions = json.loads(Path(REPOSITORY, "cookiecutter.json").read_text(encoding="utf-8"))
-    context = {name: ANSWERS[name] for name in questions if name in ANSWERS}
+    context = {
+        name: asked if asked == ANSWERS[name] else ANSWERS[name]
+        for name, asked in questions.items()
+        if name in ANSWERS
+    }
     state = {
         "template": template,
         "commit": commit,

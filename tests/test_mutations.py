@@ -66,7 +66,12 @@ MUTATIONS = {
         "    age = __import__('django.db.models').db.models.IntegerField(null=True)\n",
         "core/tests/test_servers.py",
     ),
-    "wsgi.py broken": Mutation("django_project/wsgi.py", "application = ", "app = ", "core/tests/test_servers.py"),
+    "wsgi.py broken": Mutation(
+        "django_project/wsgi.py",
+        "get_wsgi_application()\n",
+        "lambda environ, start: []\n",
+        "core/tests/test_servers.py",
+    ),
     "asgi.py broken": Mutation("django_project/asgi.py", "application = ", "app = ", "core/tests/test_servers.py"),
     "duplicate ISBNs allowed": Mutation("books/models.py", "unique=True, ", "", MODELS),
     "check digit ignored": Mutation(
