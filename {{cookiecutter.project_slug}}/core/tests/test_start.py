@@ -6,6 +6,7 @@ import socket
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from core.environment import BASE_DIR, make_env_file
 
@@ -50,6 +51,18 @@ def test_demo_data_can_be_loaded_again(capsys):
     call_command("demo")
     assert "password:" not in capsys.readouterr().out
     assert get_user_model().objects.count() == 1
+
+
+def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings):
+    def fail(*args, **options):
+        raise OperationalError("unable to open database file\nwith details")
+
+    settings.WEB_PORT = 0  # any
+    monkeypatch.setattr("core.management.commands.start.call_command", fail)
+    with pytest.raises(
+        CommandError, match=r"^The database cannot be used: unable to open database file\. DATABASE_URL"
+    ):
+        call_command("start")
 
 
 def test_a_taken_port_is_one_clear_line(settings):

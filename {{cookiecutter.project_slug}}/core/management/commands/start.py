@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError
 
 
 class Command(RunserverCommand):
@@ -20,7 +21,11 @@ class Command(RunserverCommand):
         if os.environ.get("RUN_MAIN") != "true":
             if not options["addrport"]:
                 self.check_port()
-            call_command("migrate", verbosity=0)
+            try:
+                call_command("migrate", verbosity=0)
+            except OperationalError as error:
+                reason = str(error).strip().splitlines()[0]
+                raise CommandError(f"The database cannot be used: {reason}. DATABASE_URL says where it is.") from None
             if not get_user_model().objects.exists():
                 call_command("demo", stdout=self.stdout)
         super().handle(*args, **options)
