@@ -59,7 +59,10 @@ def hook_seconds(project: Path, script: Path) -> float:
     """The median processor time of the hook, in seconds, in a project that is rendered already."""
     answers = json.dumps({"include_books": True, "include_apis": True, "ci": "github", "project_slug": "library"})
     source = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    script.write_text(source.replace("{{ cookiecutter | tojson }}", answers), encoding="utf-8")
+    own = [path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()]
+    files = json.dumps({"repository": str(ROOT), "own": own, "litter": []})
+    source = source.replace("{{ cookiecutter | tojson }}", answers)
+    script.write_text(source.replace("{{ cookiecutter | template_files | tojson }}", files), encoding="utf-8")
     seconds = []
     for _ in range(7):
         before = os.times()
