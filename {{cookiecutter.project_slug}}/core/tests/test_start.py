@@ -58,7 +58,7 @@ def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings)
         raise OperationalError("unable to open database file\nwith details")
 
     settings.WEB_PORT = 0  # any
-    monkeypatch.setattr("core.management.commands.start.call_command", fail)
+    monkeypatch.setattr("core.management.commands.start.MigrationExecutor", fail)
     with pytest.raises(
         CommandError, match=r"^The database cannot be used: unable to open database file\. DATABASE_URL"
     ):

@@ -9,7 +9,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 
 class Command(RunserverCommand):
@@ -22,7 +23,10 @@ class Command(RunserverCommand):
             if not options["addrport"]:
                 self.check_port()
             try:
-                call_command("migrate", verbosity=0)
+                executor = MigrationExecutor(connection)
+                # `migrate` takes its time even where there is nothing to do.
+                if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                    call_command("migrate", verbosity=0)
             except OperationalError as error:
                 reason = str(error).strip().splitlines()[0]
                 raise CommandError(f"The database cannot be used: {reason}. DATABASE_URL says where it is.") from None
