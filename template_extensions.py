@@ -39,7 +39,7 @@ DEPENDENCIES = frozenset(
     pre-commit psycopg psycopg-binary psycopg-pool pygments pytest pytest-django python-discovery python-dotenv
     pyyaml redis referencing rpds-py ruff rust-just sqlparse types-django-filter types-pyyaml typing-extensions
     tzdata uritemplate virtualenv whitenoise
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905  # shorter than a list
 )
 # What installs a project cannot be its name, either.
 INSTALLERS = frozenset(["pip", "setuptools", "uv", "wheel"])

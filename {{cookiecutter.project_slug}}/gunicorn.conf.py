@@ -37,7 +37,7 @@ graceful_timeout = 8
 keepalive = 5
 
 # Workers show that they are alive by touching a file: in memory, because a disk can be slow, or read-only.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # its files have random names
 control_socket_disable = True
 
 logconfig_dict = {
