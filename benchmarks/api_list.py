@@ -1,6 +1,6 @@
 """Work per request of the API's list, against what a plain ModelViewSet with PageNumberPagination costs.
 
-Both are served by the same server, with the same middleware, authentication and connection pool, from the same
+Both are served by the same gunicorn, with the same middleware, authentication and connection pool, from the same
 1,000 books in PostgreSQL, in turn. Work is the processor time of server and database together, which a busy
 machine disturbs less than the time a client waits. Linux only; needs PostgreSQL's server programs.
 """
@@ -96,8 +96,8 @@ def main() -> None:
         project.manage("shell", "--command", FILL, **variables)
         port = free_port()
         address = f"http://127.0.0.1:{port}"
-        command = ["python", "-m", "core.server"]
-        with running(command, project.path, f"{address}/health/live", WEB_PORT=str(port), **variables) as process:
+        command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "2"]
+        with running(command, project.path, f"{address}/health/live", **variables) as process:
             database = postmaster(server.rpartition(":")[2])
             work: dict[str, list[float]] = {"/api/v1/books/": [], "/api/baseline/": []}
             with httpx.Client(base_url=address) as client:

@@ -326,11 +326,11 @@ def wait_until_read(stack: Stack, seconds: float) -> None:
         time.sleep(0.1)
 
 
-# The process of the server that was started last.
+# The worker that was started last.
 KILL_A_WORKER = """
 import os, pathlib
 commands = {int(path.parent.name): path.read_bytes() for path in pathlib.Path("/proc").glob("[0-9]*/cmdline")}
-os.kill(max(pid for pid, command in commands.items() if b"core.server" in command and pid != os.getpid()), 9)
+os.kill(max(pid for pid, command in commands.items() if b"gunicorn" in command and pid != os.getpid()), 9)
 """
 
 
@@ -360,7 +360,7 @@ def test_a_restart_of_the_database_needs_none_of_the_server(stack: Stack) -> Non
         time.sleep(1.5)
     assert len(acknowledged) > before > 10
     assert acknowledged <= stored(stack)
-    pids = re.compile(r"(?m)^\S+ +\S+ +(\d+) .*core\.server")
+    pids = re.compile(r"(?m)^web +\d+ +\d+ +(\d+) .*python \S*gunicorn ")
     assert len(pids.findall(processes)) == 3
     assert pids.findall(stack.compose("top", "web")) == pids.findall(processes)
 
@@ -528,7 +528,7 @@ except urllib.error.HTTPError as error: print(error.code)
 
 
 def test_the_number_of_workers_follows_the_limit_of_the_container(project: BakedProject) -> None:
-    code = "from core.server import processors; print(processors())"
+    code = "import runpy; print(runpy.run_path('gunicorn.conf.py')['processors']())"
     one, two = (
         project.run("docker", "run", "--rm", f"--cpus={cpus}", project.path.name, "python", "-c", code).strip()
         for cpus in ("0.5", "1.5")
@@ -541,9 +541,8 @@ def test_the_log_of_the_server_is_one_line_of_json_for_each_request(stack: Stack
     number = stack.get("/api/v1/books/?search=secret").headers["X-Request-ID"]
     time.sleep(0.5)
     lines = [json.loads(line) for line in stack.compose("logs", "--no-log-prefix", "web").splitlines()]
-    (line,) = (line for line in lines if line["request_id"] == number)
+    (line,) = (line for line in lines if line.get("request_id") == number)
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/books/", 200)
-    assert "2 processes" in lines[0]["message"]
 
 
 def test_the_cache_is_shared_when_its_profile_is_on(project: BakedProject) -> None:
@@ -561,31 +560,25 @@ def test_the_cache_is_shared_when_its_profile_is_on(project: BakedProject) -> No
 
 
 def test_watch_rebuilds_after_a_change(stack: Stack) -> None:
-    watch = subprocess.Popen(
-        ["docker", "compose", "watch", "--no-up"],
-        cwd=stack.project.path,
-        env=environment(**stack.variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command = ["docker", "compose", "watch", "--no-up"]
+    output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     name, old, new = "core/templates/base.html", "</body>", "<!-- watched --></body>"
-    try:
-        assert watch.stdout
-        assert "Watch enabled" in watch.stdout.readline()
-        stack.project.edit(name, old, new)
-        end = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                if "<!-- watched -->" in stack.get().text:
-                    break
-            assert time.monotonic() < end
-            time.sleep(0.5)
-    finally:
-        watch.terminate()
-        watch.wait()
-        stack.project.edit(name, new, old)
-        build(stack.project)
+    with subprocess.Popen(command, cwd=stack.project.path, env=environment(**stack.variables), **output) as watch:
+        try:
+            assert watch.stdout
+            assert "Watch enabled" in watch.stdout.readline()
+            stack.project.edit(name, old, new)
+            end = time.monotonic() + 60
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    if "<!-- watched -->" in stack.get().text:
+                        break
+                assert time.monotonic() < end
+                time.sleep(0.5)
+        finally:
+            watch.terminate()
+            stack.project.edit(name, new, old)
+    build(stack.project)
 
 
 def test_a_taken_port_is_named(project: BakedProject) -> None:
@@ -611,7 +604,7 @@ def test_a_volume_of_another_version_of_postgresql_is_named_and_left_alone(proje
         stack.compose("run", "--rm", "--no-deps", "--entrypoint", "sh", "db", "-c", f"cd /var/lib/postgresql && {old}")
         stack.compose("up", "--wait", status=1)
         assert "The volume holds a database of PostgreSQL 17, the image is 18" in stack.compose("logs", "db")
-        find = ["--entrypoint", "find", "db", "/var/lib/postgresql", "-name", "PG_VERSION"]
+        find = ["--entrypoint", "find", "db", "/var/lib/postgresql", "-path", "*/docker/PG_VERSION"]
         found = stack.compose("run", "--rm", "--no-deps", *find)
         assert found.split() == ["/var/lib/postgresql/17/docker/PG_VERSION"]
 

@@ -40,7 +40,7 @@ def database(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module", params=COMBINATIONS)
 def served(bake: Bake, request: pytest.FixtureRequest, database: str) -> Iterator[Served]:
-    """A project in production mode under its server; without HTTPS, which a proxy would speak."""
+    """A project in production mode under gunicorn; without HTTPS, which a proxy would speak."""
     project = bake(**request.param)
     variables = {"DEBUG": "false", "HTTPS": "false"}
     if database == "postgres":
@@ -50,9 +50,9 @@ def served(bake: Bake, request: pytest.FixtureRequest, database: str) -> Iterato
     password = re.search(r"password: (\S+)", project.manage("demo", **variables))
     assert password
     port = free_port()
-    command = ["python", "-m", "core.server"]
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     address = f"http://127.0.0.1:{port}"
-    with running(command, project.path, f"{address}/health/live", WEB_PORT=str(port), **variables):
+    with running(command, project.path, f"{address}/health/live", **variables):
         yield Served(project, variables, address, password[1])
 
 
@@ -159,10 +159,9 @@ def test_who_may_not_write_is_told_why(served: Served) -> None:
 def test_https_is_demanded_unless_it_is_switched_off(bake: Bake) -> None:
     project, port = bake(), free_port()
     project.manage("collectstatic", "--noinput", DEBUG="false")
-    command = ["python", "-m", "core.server"]
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     address = f"http://127.0.0.1:{port}"
-    variables = {"DEBUG": "false", "TRUSTED_PROXIES": "1", "WEB_PORT": str(port)}
-    with running(command, project.path, f"{address}/health/live", **variables):
+    with running(command, project.path, f"{address}/health/live", DEBUG="false", TRUSTED_PROXIES="1"):
         redirect = httpx.get(address)
         assert (redirect.status_code, redirect.headers["location"]) == (301, f"https://127.0.0.1:{port}/")
         behind_a_proxy = httpx.get(f"{address}/admin/login/", headers={"x-forwarded-proto": "https"})

@@ -34,19 +34,19 @@ class JSONFormatter(logging.Formatter):
 
 
 class AccessFormatter(logging.Formatter):
-    """Format a record of granian's access log, whose arguments are the facts of a request and its answer."""
+    """Format a record of gunicorn's access log, whose arguments are the facts of a request and its answer."""
 
     def format(self, record: logging.LogRecord) -> str:
         facts = record.args if isinstance(record.args, dict) else {}
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "logger": record.name,
-            "address": facts.get("addr"),
-            "method": facts.get("method"),
-            "path": facts.get("path"),
-            "status": facts.get("status"),
-            "milliseconds": round(facts.get("dt_ms", 0), 1),
-            # The thread has not begun another request since.
-            "request_id": getattr(record, "request_id", "-"),
+            "address": facts.get("h"),
+            "method": facts.get("m"),
+            "path": facts.get("U"),
+            "status": int(facts.get("s", 0)),
+            "bytes": facts.get("B"),
+            "milliseconds": facts.get("M"),
+            "request_id": facts.get("{x-request-id}o", "-"),
         }
         return json.dumps(line)

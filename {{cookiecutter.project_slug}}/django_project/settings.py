@@ -37,7 +37,6 @@ try:
         "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
     WEB_PORT = env.int("WEB_PORT", 8000, validate=validate.Range(min=1, max=65535))
-    WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 0, validate=validate.Range(min=0, max=100))
     # % if cookiecutter.include_apis
     CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
     THROTTLE_RATES = {
@@ -233,7 +232,6 @@ LOGGING = {
     "filters": {"request_id": {"()": "core.logs.RequestIDFilter"}},
     "formatters": {
         "json": {"()": "core.logs.JSONFormatter"},
-        "access": {"()": "core.logs.AccessFormatter"},
         "text": {"format": "{levelname} {name} {request_id} {message}", "style": "{"},
     },
     "handlers": {
@@ -242,17 +240,8 @@ LOGGING = {
             "filters": ["request_id"],
             "formatter": "text" if DEBUG else "json",
         },
-        "access": {
-            "class": "logging.StreamHandler",
-            "filters": ["request_id"],
-            "formatter": "access",
-            "stream": "ext://sys.stdout",
-        },
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # Django's own handlers would print a record a second time, or mail it.
-    "loggers": {
-        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        "granian.access": {"handlers": ["access"], "level": LOG_LEVEL, "propagate": False},
-    },
+    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
 }

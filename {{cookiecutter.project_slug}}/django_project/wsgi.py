@@ -1,4 +1,4 @@
-"""The entry point of a WSGI server such as granian, which serves the project in production."""
+"""The entry point of a WSGI server such as gunicorn, which serves the project in production."""
 
 import os
 

@@ -82,6 +82,7 @@ def test_a_bad_variable_ends_the_start_with_one_line_that_names_it(environment):
 
 def test_settings_example_and_readme_list_the_same_variables():
     in_settings = set(re.findall(r'env\.\w+\(\s*"(\w+)"', read("django_project/settings.py")))
+    in_settings |= set(re.findall(r'os\.environ\.get\("(\w+)"', read("gunicorn.conf.py")))
     # What containers are made from but the settings do not know.
     in_settings |= set(re.findall(r"\$\{(\w+)", read("docker-compose.yml")))
     in_example = set(re.findall(r"^#? ?([A-Z_]+)=", read(".env.example"), re.M))
