@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import itertools
 import json
 import os
@@ -596,6 +597,25 @@ def test_without_an_environment_file_up_says_how_to_make_it(project: BakedProjec
             assert "is missing. Make .env by `just up`" in stack.compose("up", "--wait", status=1)
     finally:
         hidden.rename(file)
+
+
+def test_the_recipes_for_a_new_password_and_a_new_version_of_postgresql_keep_the_data(stack: Stack) -> None:
+    change, dump, restore = (
+        command
+        for command in re.findall(r"`(docker compose exec [^`]*)`", stack.project.read("README.md"))
+        if "ALTER USER" in command or "all.sql" in command
+    )
+    assert stack.post(1, stack.token()).status_code == 201
+    run = functools.partial(stack.project.run, "sh", "-ec", **stack.variables)
+    run(change)
+    stack.up("--force-recreate", POSTGRES_PASSWORD="new")
+    assert "Book 1" in stack.get("/api/v1/books/").text
+    run(dump)
+    stack.compose("down", "--volumes")
+    stack.compose("up", "--wait", "db")
+    run(restore)
+    stack.up()
+    assert "Book 1" in stack.get("/api/v1/books/").text
 
 
 def test_a_volume_of_another_version_of_postgresql_is_named_and_left_alone(project: BakedProject) -> None:
