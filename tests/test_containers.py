@@ -67,7 +67,7 @@ class Stack:
         return self.docker("compose", *arguments, status=status, **(self.variables | variables))
 
     @property
-    def variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, Any]:
         variables = {"WEB_PORT": self.port, "COMPOSE_PROJECT_NAME": self.name, "COMPOSE_PROGRESS": "plain"}
         if self.override:
             file = self.project.path.parent / f"{self.name}.json"

@@ -101,7 +101,8 @@ def database(project: BakedProject, postgres: str) -> str:
 def costs(project: BakedProject, database: str) -> Costs:
     def count() -> list[dict[str, int]]:
         result = project.manage("shell", "--verbosity=0", "--command", COUNT % PATHS, DATABASE_URL=database)
-        return json.loads(result.splitlines()[-1])
+        counted: list[dict[str, int]] = json.loads(result.splitlines()[-1])
+        return counted
 
     counted = []
     with psycopg.connect(database, autocommit=True) as connection:
