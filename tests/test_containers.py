@@ -25,6 +25,7 @@ from baking import COMBINATIONS, ROOT, Bake, BakedProject, environment, need
 
 pytestmark = pytest.mark.xdist_group("docker")
 
+PASSWORD = "a-long-passphrase-7"
 UNLIMITED = {"web": {"environment": dict.fromkeys(("THROTTLE_ANON", "THROTTLE_USER", "THROTTLE_LOGIN"), "90000/min")}}
 LOCK = Path(tempfile.gettempdir()) / "cookiecutter-drf-docker-containers.lock"
 
@@ -86,14 +87,14 @@ class Stack:
 
     def token(self) -> dict[str, str]:
         """The headers of an administrator, who is made for this."""
-        code = """
+        code = f"""
 from django.contrib.auth import get_user_model
-get_user_model().objects.create_superuser("tester", password="a-long-passphrase-7")
+get_user_model().objects.create_superuser("tester", password="{PASSWORD}")
 """
         self.python(code)
         answer = httpx.post(
             f"http://127.0.0.1:{self.port}/api/v1/auth/token/",
-            json={"username": "tester", "password": "a-long-passphrase-7"},
+            json={"username": "tester", "password": PASSWORD},
             timeout=10,
         )
         assert answer.is_success, answer.text
@@ -524,6 +525,11 @@ except urllib.error.HTTPError as error: print(error.code)
     statuses = [httpx.post(address, json=login, timeout=10).status_code for _ in range(12)]
     assert statuses.count(429) == 3
     assert statuses[-3:] == [429] * 3
+    with httpx.Client(base_url=f"http://127.0.0.1:{replicas.port}", follow_redirects=True) as browser:
+        browser.get("/admin/login/")
+        form = {"username": "tester", "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        assert "Log out" in browser.post("/admin/login/?next=/admin/", data=form).text
+        assert all("Log out" in browser.get("/admin/").text for _ in range(6))
     migrations = replicas.compose("logs", "--no-log-prefix", "migrate").count("Applying books.0001_initial")
     assert migrations == 1
 
