@@ -9,7 +9,6 @@ disturbs less than the time that a client waits. Linux only; needs PostgreSQL's 
 import argparse
 import contextlib
 import http.client
-import json
 import platform
 import re
 import shutil
@@ -312,7 +311,6 @@ def main() -> None:
     text = page.read_text(encoding="utf-8")
     generated = f"<!-- results -->\n{where}\n\n{table(records)}\n<!-- end -->"
     page.write_text(re.sub(r"(?s)<!-- results -->.*<!-- end -->", lambda _: generated, text), encoding="utf-8")
-    (ROOT / "docs" / "performance.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     plot(records, ROOT / "docs" / "performance")
 
 
