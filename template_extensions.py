@@ -5,6 +5,7 @@ Cookiecutter runs each check as a filter right after its question, by a private 
 """
 
 import contextlib
+import os
 import re
 import runpy
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
@@ -173,10 +175,30 @@ def check_each_answer(answers: Mapping[str, Any]) -> None:
         raise InvalidAnswerError("ci", f"{answers['ci']!a} is not known", "Use github, gitlab or none.")
 
 
-def check_output(folder: Path, project: Path) -> None:
-    """Raise InvalidAnswerError if the folder's disk is full, or rubbish would be copied over an owner's data."""
+def check_command_line(_: object) -> str:
+    """An empty text, or InvalidAnswerError if a project cannot be written where the command says, before any question.
+
+    Cookiecutter itself finds that out after the last one, with a traceback.
+    """
+    command = click.get_current_context(silent=True)
+    if command and (output := command.params.get("output_dir")):
+        check_folder(Path(output))
+    return ""
+
+
+def check_folder(folder: Path) -> None:
+    """Raise InvalidAnswerError if the folder, or the one that it would be made in, is unwritable or full."""
+    folder = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    effective = os.access in os.supports_effective_ids
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
+        raise InvalidAnswerError("output folder", f"{str(folder)!r} cannot be written to", "Use another one.")
     if shutil.disk_usage(folder).free < ROOM:
         raise InvalidAnswerError("output folder", "its disk is full", f"Free {ROOM // 2**20} MB of it.")
+
+
+def check_output(folder: Path, project: Path) -> None:
+    """Raise InvalidAnswerError if the folder's disk is full, or rubbish would be copied over an owner's data."""
+    check_folder(folder)
     for path in find_litter(template_folder()):
         if PRECIOUS.fullmatch(path.name) and (project / path).exists():
             raise InvalidAnswerError(
@@ -255,6 +277,7 @@ MARKDOWN = re.compile(
 
 FILTERS = (
     check_answers,
+    check_command_line,
     check_description,
     check_project_name,
     check_project_slug,

@@ -11,6 +11,7 @@ import runpy
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
@@ -67,9 +68,8 @@ def main() -> None:
 
 def make_writable() -> None:
     """Let the owner change the project: its files have the rights of the template's, which may be read-only."""
-    for path in Path().rglob("*"):
-        mode = path.stat().st_mode
-        if not mode & stat.S_IWUSR:
+    for path in map(Path, FILES["own"] + FILES["litter"]):
+        if path.is_file() and not (mode := path.stat().st_mode) & stat.S_IWUSR:
             path.chmod(mode | stat.S_IWUSR)
 
 
@@ -172,4 +172,8 @@ START_WITHOUT_LOCK = [
 ]
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        # Cookiecutter adds words of its own, and removes the folder if it made it.
+        sys.exit(f"The project could not be finished: {error}.")
