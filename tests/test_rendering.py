@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from baking import ROOT, TEMPLATE, Bake, BakedProject, environment, need, path_without, uv
+from baking import AUTHOR, ROOT, TEMPLATE, Bake, BakedProject, environment, need, path_without, uv
 
 import template_extensions
 
@@ -286,9 +286,6 @@ def test_cookiecutter_may_come_from_anywhere(tmp_path: Path, bake: Bake, way: st
     variables: dict[str, Any] = {"PATH": environment()["PATH"], "PIPX_HOME": str(tmp_path / "pipx")}
     run(*command, str(ROOT), "--no-input", folder=tmp_path, **variables)
     assert set(files(tmp_path / "library")) - {"uv.lock"} == bake().files
-
-
-AUTHOR = {f"GIT_{who}_{what}": "me@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
 @pytest.fixture
