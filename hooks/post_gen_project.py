@@ -97,7 +97,7 @@ def link() -> bool:
     except (OSError, subprocess.SubprocessError, ValueError):
         return False
     # Git tracks the file that this goes to: no password or token may be in it. A login name may.
-    template = re.sub(r"(?<=^https://)[^/@]*@|(?<=^http://)[^/@]*@|(?<=[^/]):[^/@]*(?=@)", "", template)
+    template = re.sub(r"(?i)^(https?://)[^/]*@|^(\w+://[^/:@]*):[^/]*(?=@)", r"\1\2", template)
     # In the order of cookiecutter.json, as cruft has them: Jinja has sorted the answers, and what is inside of them.
     questions = json.loads(Path(REPOSITORY, "cookiecutter.json").read_text(encoding="utf-8"))
     context = {

@@ -160,10 +160,12 @@ def test_a_project_without_a_git_address_says_how_to_link_it(
     assert not (tmp_path / "library" / ".cruft.json").exists()
 
 
-def test_a_password_in_the_address_stays_out_of_the_project(web: str, tmp_path: Path) -> None:
-    output = run(tmp_path, "cookiecutter", f"{web}/template.git", "--no-input")
+@pytest.mark.parametrize("login", ["me:hunter2", "hunter2"])
+def test_a_password_in_the_address_stays_out_of_the_project(web: str, tmp_path: Path, login: str) -> None:
+    address = f"{web}/template.git"
+    output = run(tmp_path, "cookiecutter", address.replace("me:hunter2", login), "--no-input")
     project = BakedProject(tmp_path / "library", {})
-    assert json.loads(project.read(".cruft.json"))["template"] == f"{web}/template.git".replace("me:hunter2@", "")
+    assert json.loads(project.read(".cruft.json"))["template"] == address.replace("me:hunter2@", "")
     assert "hunter2" not in output + "".join(project.read(name) for name in project.files)
 
 
