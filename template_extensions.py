@@ -50,18 +50,22 @@ INSTALLERS = frozenset(["pip", "setuptools", "uv", "wheel"])
 LITTER = (
     ".coverage",
     ".env",
+    ".hypothesis",
+    ".idea",
     ".mypy_cache",
     ".pytest_cache",
     ".ruff_cache",
     ".venv",
+    ".vscode",
     "**/*.pyc",
+    "**/.DS_Store",
     "**/__pycache__",
     "db.sqlite3*",
     "staticfiles",
     "uv.lock",
 )
 # What of it an owner's project may have, too, and must not lose.
-PRECIOUS = re.compile(r"\.env|\.venv|db\.sqlite3.*|uv\.lock")
+PRECIOUS = re.compile(r"\.env|\.idea|\.venv|\.vscode|db\.sqlite3.*|uv\.lock")
 # A project takes half of it.
 ROOM = 2 * 2**20
 

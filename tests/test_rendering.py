@@ -1,5 +1,6 @@
 """Rendering where it is inconvenient: odd folders and rights, rubbish, an existing project, a full disk."""
 
+import fnmatch
 import json
 import os
 import re
@@ -61,6 +62,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 RUBBISH = [".env", ".venv/bin/python", "books/__pycache__/x.pyc", "db.sqlite3", "db.sqlite3-wal", "uv.lock"]
 RUBBISH += [".mypy_cache/x", ".ruff_cache/x", "staticfiles/x", ".coverage", ".pytest_cache/x"]
+RUBBISH += [".idea/x", ".vscode/x", ".DS_Store", "books/.DS_Store", ".hypothesis/x"]
 
 
 def test_rubbish_in_the_template_is_neither_copied_nor_touched(copy: Path, tmp_path: Path, bake: Bake) -> None:
@@ -102,6 +104,14 @@ def test_rendering_over_a_project_keeps_its_owners_files(copy: Path, tmp_path: P
     assert [name for name in before if any(getattr(before[name], s) != getattr(after[name], s) for s in seen)] == []
     assert (project / "core" / "link").is_symlink()
     assert not (project / "books/models.py").exists()
+
+
+def test_no_folder_is_copied_as_a_whole(copy: Path) -> None:
+    """Cookiecutter would remove the folder of an existing project first."""
+    template = copy / TEMPLATE.name
+    folders = [path.relative_to(template).as_posix() for path in template.rglob("*") if path.is_dir()]
+    patterns = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))["_copy_without_render"]
+    assert [folder for folder in folders for pattern in patterns if fnmatch.fnmatch(folder, pattern)] == []
 
 
 def test_the_folder_may_have_spaces_and_letters_of_any_script(copy: Path, tmp_path: Path, bake: Bake) -> None:
