@@ -47,22 +47,13 @@ DEPENDENCIES = frozenset(
 INSTALLERS = frozenset(["pip", "setuptools", "uv", "wheel"])
 
 # What a contributor's work leaves in the template's folder, and cookiecutter copies.
-LITTER = (
-    ".coverage",
-    ".env",
-    ".hypothesis",
-    ".idea",
-    ".mypy_cache",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".venv",
-    ".vscode",
-    "**/*.pyc",
-    "**/.DS_Store",
-    "**/__pycache__",
-    "db.sqlite3*",
-    "staticfiles",
-    "uv.lock",
+LITTER = re.compile(
+    r"""
+    (\.coverage | \.env | \.hypothesis | \.idea | \.mypy_cache | \.pytest_cache | \.ruff_cache | \.venv | \.vscode
+    | db\.sqlite3[^/]* | staticfiles | uv\.lock) (/.*)?
+    | (.*/)? (__pycache__/.* | [^/]*\.pyc | \.DS_Store)
+    """,
+    re.VERBOSE,
 )
 # What of it an owner's project may have, too, and must not lose.
 PRECIOUS = re.compile(r"\.env|\.idea|\.venv|\.vscode|db\.sqlite3.*|uv\.lock")
@@ -203,10 +194,10 @@ def check_folder(folder: Path) -> None:
 def check_output(folder: Path, project: Path) -> None:
     """Raise InvalidAnswerError if the folder's disk is full, or rubbish would be copied over an owner's data."""
     check_folder(folder)
-    for path in find_litter(template_folder()):
-        if PRECIOUS.fullmatch(path.name) and (project / path).exists():
+    for name in sorted({name.split("/")[0] for name in template_files(None)["litter"]}):
+        if PRECIOUS.fullmatch(name) and (project / name).exists():
             raise InvalidAnswerError(
-                "output folder", f"the template's own {path} would replace yours", "Use a template without it."
+                "output folder", f"the template's own {name} would replace yours", "Use a template without it."
             )
 
 
@@ -224,22 +215,16 @@ def template_folder() -> Path:
     return next(path for path in Path.cwd().glob("*cookiecutter.project_slug*") if path.is_dir())
 
 
-def find_litter(folder: Path) -> list[Path]:
-    """What lies in the template's folder and is no part of it, relative to it."""
-    return [path.relative_to(folder) for pattern in LITTER for path in folder.glob(pattern)]
-
-
 def template_files(_: object) -> dict[str, Any]:
     """For the hook: the template's repository, its own files, and those that lie in its folder as rubbish."""
     folder = template_folder()
-    litter = set(find_litter(folder))
     own: list[str] = []
-    rubbish: list[str] = []
-    for path in folder.rglob("*"):
-        if not path.is_dir():
-            name = path.relative_to(folder)
-            (own if litter.isdisjoint([name, *name.parents]) else rubbish).append(name.as_posix())
-    return {"repository": str(folder.parent), "own": own, "litter": rubbish}
+    litter: list[str] = []
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name).relative_to(folder).as_posix()
+            (litter if LITTER.fullmatch(path) else own).append(path)
+    return {"repository": str(folder.parent), "own": own, "litter": litter}
 
 
 def in_quotes(text: str) -> str:

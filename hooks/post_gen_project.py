@@ -7,8 +7,6 @@ old and the new version of the template and compares the two: what git tracks mu
 import json
 import os
 import re
-import runpy
-import shutil
 import stat
 import subprocess
 import sys
@@ -60,7 +58,7 @@ def main() -> None:
         if any(declined and f"{name}/".startswith(f"{path}/") for path, declined in DECLINED.items()):
             delete(name)
     if not RENDERED_BY_CRUFT:
-        runpy.run_path("core/environment.py")["make_env_file"](Path())
+        make_env_file()
         linked = link()
         locked = lock()
         print(what_next(locked, linked))
@@ -82,6 +80,14 @@ def delete(name: str) -> None:
             folder.rmdir()
         except OSError:
             return
+
+
+def make_env_file() -> None:
+    """Make `.env` as the project itself does. An import would leave bytecode, and runpy takes its time to load."""
+    path = Path("core/environment.py")
+    module: dict = {"__name__": "environment", "__file__": str(path)}
+    exec(path.read_text(encoding="utf-8"), module)
+    module["make_env_file"](Path())
 
 
 def link() -> bool:
@@ -124,14 +130,11 @@ def git(*arguments: str) -> str:
 
 def lock() -> bool:
     """Make `uv.lock` and return whether it was made. What is in uv's cache is enough where there is no network."""
-    uv = shutil.which("uv")
-    if uv is None:
-        return False
     environment = {**os.environ, "UV_HTTP_RETRIES": "0"}
     environment.pop("VIRTUAL_ENV", None)
     for options in ([], ["--offline"]):
         try:
-            command = [uv, "lock", "--quiet", *options]
+            command = ["uv", "lock", "--quiet", *options]
             process = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return False
