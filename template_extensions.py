@@ -177,23 +177,26 @@ def check_command_line(_: object) -> str:
     """
     command = click.get_current_context(silent=True)
     if command and (output := command.params.get("output_dir")):
-        check_folder(Path(output))
+        path = Path(output).absolute()
+        folder = next(folder for folder in (path, *path.parents) if folder.exists())
+        effective = os.access in os.supports_effective_ids
+        writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
+        # Over an existing project: only that one's folder has to be.
+        if not writable and not command.params.get("overwrite_if_exists"):
+            raise InvalidAnswerError("output folder", f"{str(folder)!r} cannot be written to", "Use another one.")
+        check_room(folder)
     return ""
 
 
-def check_folder(folder: Path) -> None:
-    """Raise InvalidAnswerError if the folder, or the one that it would be made in, is unwritable or full."""
-    folder = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    effective = os.access in os.supports_effective_ids
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
-        raise InvalidAnswerError("output folder", f"{str(folder)!r} cannot be written to", "Use another one.")
+def check_room(folder: Path) -> None:
+    """Raise InvalidAnswerError if the folder's disk is full."""
     if shutil.disk_usage(folder).free < ROOM:
         raise InvalidAnswerError("output folder", "its disk is full", f"Free {ROOM // 2**20} MB of it.")
 
 
 def check_output(folder: Path, project: Path) -> None:
     """Raise InvalidAnswerError if the folder's disk is full, or rubbish would be copied over an owner's data."""
-    check_folder(folder)
+    check_room(folder)
     for name in sorted({name.split("/")[0] for name in template_files(None)["litter"]}):
         if PRECIOUS.fullmatch(name) and (project / name).exists():
             raise InvalidAnswerError(

@@ -256,17 +256,32 @@ def as_other(tmp_path: Path) -> tuple[str, ...]:
     return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *caps)
 
 
+def give(folder: Path) -> None:
+    """Make a folder of the other user's."""
+    folder.mkdir(parents=True)
+    if not os.geteuid():
+        os.chown(folder, 65534, 65534)
+
+
 def test_another_user_renders_a_template_that_is_not_theirs(
     copy: Path, tmp_path: Path, bake: Bake, as_other: tuple[str, ...]
 ) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    if as_other:
-        os.chown(home, 65534, 65534)
-    render(copy, home / "output", before=as_other)
-    project = home / "output" / "library"
+    give(tmp_path / "home")
+    render(copy, tmp_path / "home" / "output", before=as_other)
+    project = tmp_path / "home" / "output" / "library"
     assert set(files(project)) == bake().files
-    assert {path.stat().st_uid for path in project.rglob("*")} == {home.stat().st_uid}
+    assert {path.stat().st_uid for path in project.rglob("*")} == {(tmp_path / "home").stat().st_uid}
+
+
+def test_a_project_in_a_folder_of_others_can_be_rendered_over(
+    copy: Path, tmp_path: Path, bake: Bake, as_other: tuple[str, ...]
+) -> None:
+    give(tmp_path / "home")
+    give(tmp_path / "output" / "library")
+    (tmp_path / "output").chmod(0o555)
+    command = [*as_other, str(shutil.which("cookiecutter")), str(copy), "--no-input", "--overwrite-if-exists"]
+    run(*command, folder=tmp_path / "output", HOME=str(tmp_path / "home"))
+    assert set(files(tmp_path / "output" / "library")) == bake().files
 
 
 def pythons() -> list[str]:
