@@ -31,7 +31,7 @@ fix:
     ruff format .
     cd "{{{{cookiecutter.project_slug}}" && ruff check --fix . && ruff format .
 
-# Measure: a render against that of an empty template, and the API's list against a plain ModelViewSet
-bench:
+# Measure: a render against that of an empty template, and requests against what others ship, for half an hour
+bench *options:
     python benchmarks/render.py
-    python benchmarks/api_list.py
+    uv run --group bench python benchmarks/performance.py "$@"

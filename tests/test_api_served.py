@@ -16,6 +16,7 @@ import pytest
 from baking import Bake, BakedProject, environment, free_port, new_database, running
 
 TIES = 5000
+WRITES = 400
 UNLIMITED = {f"THROTTLE_{scope}": "1000000/min" for scope in ("ANON", "USER", "LOGIN")}
 FILL = f"""
 from books.models import Book
@@ -61,7 +62,7 @@ def served(bake: Bake, request: pytest.FixtureRequest) -> Iterator[Served]:
     assert password
     project.manage("shell", "--command", FILL, **variables)
     port = free_port()
-    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--workers", "2"]
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
     address = f"http://127.0.0.1:{port}"
     with running(command, project.path, f"{address}/health/live", **variables):
         yield Served(project, address, password[1], project.path.parent / f"{project.path.name}-server.log")
@@ -127,6 +128,22 @@ def test_of_many_who_create_the_same_isbn_at_once_one_does(served: Served) -> No
             assert sorted(pool.map(create, 8 * [number])) == [201] + 7 * [409]
     found = httpx.get(served.books, params={"author": "Everybody"}).json()["results"]
     assert len(found) == 5
+
+
+def test_twenty_who_write_at_once_all_succeed_and_lose_nothing(served: Served) -> None:
+    token = served.token()
+
+    def create(numbers: range) -> list[int]:
+        with httpx.Client(headers=token, timeout=60) as client:
+            books = [{"title": f"Book {n}", "author": "Twenty", "isbn": isbn(n)} for n in numbers]
+            return [client.post(served.books, json=book).status_code for book in books]
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = pool.map(create, [range(start, start + WRITES // 20) for start in range(0, WRITES, WRITES // 20)])
+        assert [status for each in statuses for status in each] == WRITES * [201]
+    with httpx.Client() as client:
+        found = walk(client, f"{served.books}?author=Twenty&page_size=100")
+        assert sum(len(page) for page in found) == WRITES
 
 
 def test_changes_of_different_fields_at_once_are_both_kept(served: Served) -> None:

@@ -2,6 +2,10 @@
 
 import contextlib
 import fcntl
+import functools
+import itertools
+import json
+import os
 import re
 import shutil
 import socket
@@ -10,17 +14,19 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from baking import COMBINATIONS, Bake, BakedProject, environment, need
+from baking import COMBINATIONS, ROOT, Bake, BakedProject, environment, need
 
 pytestmark = pytest.mark.xdist_group("docker")
 
+PASSWORD = "a-long-passphrase-7"
+UNLIMITED = {"web": {"environment": dict.fromkeys(("THROTTLE_ANON", "THROTTLE_USER", "THROTTLE_LOGIN"), "90000/min")}}
 LOCK = Path(tempfile.gettempdir()) / "cookiecutter-drf-docker-containers.lock"
 
 
@@ -52,13 +58,23 @@ class Stack:
     project: BakedProject
     port: str
     name: str
+    # What the test lays over docker-compose.yml; JSON is YAML as well.
+    override: dict[str, Any] = field(default_factory=dict)
 
     def docker(self, *arguments: str, status: int = 0, **variables: str) -> str:
         return self.project.run("docker", *arguments, status=status, **variables)
 
     def compose(self, *arguments: str, status: int = 0, **variables: str) -> str:
-        variables = {"WEB_PORT": self.port, "COMPOSE_PROJECT_NAME": self.name, "COMPOSE_PROGRESS": "plain"} | variables
-        return self.docker("compose", *arguments, status=status, **variables)
+        return self.docker("compose", *arguments, status=status, **(self.variables | variables))
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        variables = {"WEB_PORT": self.port, "COMPOSE_PROJECT_NAME": self.name, "COMPOSE_PROGRESS": "plain"}
+        if self.override:
+            file = self.project.path.parent / f"{self.name}.json"
+            file.write_text(json.dumps(self.override), encoding="utf-8")
+            variables["COMPOSE_FILE"] = f"docker-compose.yml:{file}"
+        return variables
 
     def up(self, *options: str, **variables: Any) -> None:
         self.compose("up", "--wait", "--wait-timeout", "90", *options, **variables)
@@ -71,14 +87,14 @@ class Stack:
 
     def token(self) -> dict[str, str]:
         """The headers of an administrator, who is made for this."""
-        code = """
+        code = f"""
 from django.contrib.auth import get_user_model
-get_user_model().objects.create_superuser("tester", password="a-long-passphrase-7")
+get_user_model().objects.create_superuser("tester", password="{PASSWORD}")
 """
         self.python(code)
         answer = httpx.post(
             f"http://127.0.0.1:{self.port}/api/v1/auth/token/",
-            json={"username": "tester", "password": "a-long-passphrase-7"},
+            json={"username": "tester", "password": PASSWORD},
             timeout=10,
         )
         assert answer.is_success, answer.text
@@ -95,13 +111,13 @@ def isbn(number: int) -> str:
 
 
 @contextlib.contextmanager
-def containers(project: BakedProject, ports: int = 1) -> Iterator[Stack]:
+def containers(project: BakedProject, ports: int = 1, **override: Any) -> Iterator[Stack]:
     """Containers that are gone with their volumes at the end."""
-    stack = Stack(project, free_ports(ports), f"test-{uuid.uuid4().hex[:8]}")
+    stack = Stack(project, free_ports(ports), f"test-{uuid.uuid4().hex[:8]}", override)
     try:
         yield stack
     finally:
-        stack.compose("down", "--volumes", "--timeout", "3")
+        stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "3")
 
 
 def bake_with_lock(bake: Bake, **answers: Any) -> BakedProject:
@@ -126,8 +142,8 @@ def project(engine: None, bake: Bake) -> Iterator[BakedProject]:
 
 @pytest.fixture
 def stack(project: BakedProject) -> Iterator[Stack]:
-    with containers(project) as stack:
-        stack.up(THROTTLE_USER="9000/min")
+    with containers(project, services=UNLIMITED) as stack:
+        stack.up()
         yield stack
 
 
@@ -312,12 +328,19 @@ def wait_until_read(stack: Stack, seconds: float) -> None:
         time.sleep(0.1)
 
 
+# The worker that was started last.
+KILL_A_WORKER = """
+import os, pathlib
+commands = {int(path.parent.name): path.read_bytes() for path in pathlib.Path("/proc").glob("[0-9]*/cmdline")}
+os.kill(max(pid for pid, command in commands.items() if b"gunicorn" in command and pid != os.getpid()), 9)
+"""
+
+
 def test_a_killed_worker_loses_no_acknowledged_write(stack: Stack) -> None:
     headers = stack.token()
     with writing(stack, headers) as acknowledged:
         time.sleep(1.5)
-        kill = "import os,signal; os.kill(max(int(p) for p in os.listdir('/proc') if p.isdigit() and int(p) < 20), 9)"
-        stack.compose("exec", "-T", "web", "python", "-c", kill)
+        stack.compose("exec", "-T", "web", "python", "-c", KILL_A_WORKER)
         wait_until_read(stack, 5)
         time.sleep(1)
         before = len(acknowledged)
@@ -339,21 +362,281 @@ def test_a_restart_of_the_database_needs_none_of_the_server(stack: Stack) -> Non
         time.sleep(1.5)
     assert len(acknowledged) > before > 10
     assert acknowledged <= stored(stack)
-    pids = re.compile(r"(?m)^\S+ +\S+ +(\d+) .*gunicorn")
-    assert pids.findall(processes)
+    pids = re.compile(r"(?m)^web +\d+ +\d+ +(\d+) .*python \S*gunicorn ")
+    assert len(pids.findall(processes)) == 3
     assert pids.findall(stack.compose("top", "web")) == pids.findall(processes)
 
 
-def test_a_stop_ends_with_status_zero_within_ten_seconds(stack: Stack) -> None:
-    started = time.monotonic()
-    stack.compose("stop", "web")
+def test_a_stop_finishes_what_is_in_flight_and_ends_with_status_zero_within_ten_seconds(stack: Stack) -> None:
+    body = b'{"username": "nobody", "password": "wrong"}'
+    head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    stop = threading.Thread(target=stack.compose, args=("stop", "web"))
+    with socket.create_connection(("127.0.0.1", int(stack.port)), timeout=15) as client:
+        client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
+        time.sleep(0.5)
+        started = time.monotonic()
+        stop.start()
+        time.sleep(2)
+        client.sendall(body[10:])
+        answer = client.recv(65536)
+    stop.join()
     assert time.monotonic() - started < 10
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 401")), answer
     container = stack.compose("ps", "--all", "--quiet", "web").strip()
     assert stack.docker("inspect", "--format={{.State.ExitCode}}", container).strip() == "0"
 
 
+@contextlib.contextmanager
+def slow_clients(port: int, count: int) -> Iterator[None]:
+    """Connections that send a byte a second, half of them in the headers and half in the body of a request."""
+    head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    starts = [head + b"X-Slow: ", head + b"Content-Length: 5000\r\n\r\n{"]
+    stop = threading.Event()
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 10)) for _ in range(count)]
+        for number, client in enumerate(clients):
+            client.sendall(starts[number % 2])
+
+        def drip() -> None:
+            while not stop.wait(1):
+                for client in clients:
+                    # The server may give up on some of them.
+                    with contextlib.suppress(OSError):
+                        client.sendall(b" ")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_slow_clients_do_not_keep_others_from_being_served(stack: Stack) -> None:
+    with slow_clients(int(stack.port), 300):
+        time.sleep(2)
+        assert [stack.get("/api/v1/books/").status_code for _ in range(5)] == [200] * 5
+
+
+def test_a_full_disk_is_a_clear_answer_and_loses_nothing(project: BakedProject) -> None:
+    volume = {"db": {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=150m"}}}
+    with containers(project, services=UNLIMITED, volumes=volume) as stack:
+        stack.up()
+        headers = stack.token()
+        stack.compose("exec", "-T", "db", "sh", "-c", "cat /dev/zero > /var/lib/postgresql/filler; true")
+        acknowledged, refused = set(), []
+        for number in range(3000):
+            answer = stack.post(number, headers)
+            if answer.status_code == 201:
+                acknowledged.add(isbn(number))
+            else:
+                refused.append(answer)
+                break
+        assert refused, "the disk was not full"
+        assert refused[0].status_code == 503
+        assert refused[0].json()["code"] == "unavailable"
+        stack.compose("exec", "-T", "db", "rm", "/var/lib/postgresql/filler")
+        wait_until_read(stack, 30)
+        assert stack.post(9000, headers).status_code == 201
+        assert acknowledged <= stored(stack)
+        stack.compose(
+            "exec", "-T", "db", "pg_amcheck", "--username=app", "--install-missing", "--heapallindexed", "app"
+        )
+
+
+@pytest.fixture
+def replicas(project: BakedProject) -> Iterator[Stack]:
+    """Three replicas behind a proxy, as docs/scaling.md lays them out."""
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    block = re.search(r"(?s)```yaml\n(.*?)```", page)
+    assert block
+    file = project.path / "docker-compose.override.yml"
+    file.write_text(block[1], encoding="utf-8")
+    try:
+        with containers(project) as stack:
+            stack.up()
+            yield stack
+    finally:
+        file.unlink()
+
+
+@contextlib.contextmanager
+def reading_and_writing(stack: Stack, headers: dict[str, str]) -> Iterator[list[Any]]:
+    """Send requests one after the other during the block: what was answered, or the error instead of an answer."""
+    answers: list[Any] = []
+    stop = threading.Event()
+
+    def send(send_one: Callable[[int], httpx.Response]) -> None:
+        for number in itertools.count(1):
+            if stop.wait(0.05):
+                return
+            try:
+                answers.append(send_one(number).status_code)
+            except httpx.HTTPError as error:
+                answers.append(error)
+
+    threads = [
+        threading.Thread(target=send, args=[lambda _: stack.get("/api/v1/books/")]),
+        threading.Thread(target=send, args=[lambda number: stack.post(number, headers)]),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_replicas_are_restarted_and_replaced_behind_a_proxy_without_a_failed_request(replicas: Stack) -> None:
+    headers = replicas.token()
+    with reading_and_writing(replicas, headers) as answers:
+        time.sleep(1)
+        replicas.compose("restart", "web")
+        time.sleep(1)
+        commands = re.search(r"(?s)```sh\n(.*?)```", (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8"))
+        assert commands
+        before = set(replicas.compose("ps", "--quiet", "web").split())
+        replicas.project.run("sh", "-ec", commands[1], **replicas.variables)
+        after = set(replicas.compose("ps", "--quiet", "web").split())
+        time.sleep(1)
+    assert len(before) == len(after) == 3
+    assert not before & after
+    assert len(answers) > 50
+    assert set(answers) == {200, 201}
+
+
+def test_replicas_agree_about_tokens_throttles_and_sessions(replicas: Stack) -> None:
+    def on_each(path: str, **headers: str) -> list[str]:
+        code = f"""
+import sys, urllib.error, urllib.request as r
+try: print(r.urlopen(r.Request("http://127.0.0.1:8000{path}", headers={headers!r}), timeout=5).status)
+except urllib.error.HTTPError as error: print(error.code)
+"""
+        return [replicas.compose("exec", "-T", f"--index={n}", "web", "python", "-c", code).strip() for n in (1, 2, 3)]
+
+    headers = replicas.token()
+    assert on_each("/api/v1/auth/user/", **headers) == ["200"] * 3
+    login = {"username": "tester", "password": "wrong"}
+    address = f"http://127.0.0.1:{replicas.port}/api/v1/auth/token/"
+    # Ten a minute, of which making the token took one.
+    statuses = [httpx.post(address, json=login, timeout=10).status_code for _ in range(12)]
+    assert statuses.count(429) == 3
+    assert statuses[-3:] == [429] * 3
+    with httpx.Client(base_url=f"http://127.0.0.1:{replicas.port}", follow_redirects=True) as browser:
+        browser.get("/admin/login/")
+        form = {"username": "tester", "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        assert "Log out" in browser.post("/admin/login/?next=/admin/", data=form).text
+        assert all("Log out" in browser.get("/admin/").text for _ in range(6))
+    migrations = replicas.compose("logs", "--no-log-prefix", "migrate").count("Applying books.0001_initial")
+    assert migrations == 1
+
+
+def test_the_number_of_workers_follows_the_limit_of_the_container(project: BakedProject) -> None:
+    code = "import runpy; print(runpy.run_path('gunicorn.conf.py')['processors']())"
+    one, two = (
+        project.run("docker", "run", "--rm", f"--cpus={cpus}", project.path.name, "python", "-c", code).strip()
+        for cpus in ("0.5", "1.5")
+    )
+    assert one == "1"
+    assert two == str(min(2, os.cpu_count() or 1))
+
+
+def test_the_log_of_the_server_is_one_line_of_json_for_each_request(stack: Stack) -> None:
+    number = stack.get("/api/v1/books/?search=secret").headers["X-Request-ID"]
+    time.sleep(0.5)
+    lines = [json.loads(line) for line in stack.compose("logs", "--no-log-prefix", "web").splitlines()]
+    (line,) = (line for line in lines if line.get("request_id") == number)
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/books/", 200)
+
+
+def test_the_cache_is_shared_when_its_profile_is_on(project: BakedProject) -> None:
+    environment = {"CACHE_URL": "redis://cache:6379/0"}
+    with containers(project, ports=2, services={"web": {"environment": environment}}) as stack:
+        stack.up("--scale", "web=2", COMPOSE_PROFILES="cache")
+        try:
+            ports = [int(port) for port in stack.port.split("-")]
+            login = {"username": "tester", "password": "wrong"}
+            addresses = [f"http://127.0.0.1:{port}/api/v1/auth/token/" for port in ports]
+            statuses = [httpx.post(addresses[n % 2], json=login, timeout=10).status_code for n in range(12)]
+            assert statuses.count(429) == 2
+        finally:
+            stack.compose("down", COMPOSE_PROFILES="cache")
+
+
+def test_watch_rebuilds_after_a_change(stack: Stack) -> None:
+    command = ["docker", "compose", "watch", "--no-up"]
+    output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    name, old, new = "core/templates/base.html", "</body>", "<!-- watched --></body>"
+    with subprocess.Popen(command, cwd=stack.project.path, env=environment(**stack.variables), **output) as watch:
+        try:
+            assert watch.stdout
+            assert "Watch enabled" in watch.stdout.readline()
+            stack.project.edit(name, old, new)
+            end = time.monotonic() + 60
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    if "<!-- watched -->" in stack.get().text:
+                        break
+                assert time.monotonic() < end
+                time.sleep(0.5)
+        finally:
+            watch.terminate()
+            stack.project.edit(name, new, old)
+    build(stack.project)
+
+
+def test_a_taken_port_is_named(project: BakedProject) -> None:
+    with containers(project) as stack, socket.create_server(("127.0.0.1", int(stack.port))):
+        output = stack.compose("up", "--wait", status=1)
+        assert stack.port in output
+        assert re.search("port is already allocated|address already in use", output)
+
+
+def test_without_an_environment_file_up_says_how_to_make_it(project: BakedProject) -> None:
+    file = project.path / ".env"
+    hidden = file.rename(project.path.parent / "hidden.env")
+    try:
+        with containers(project) as stack:
+            assert "is missing. Make .env by `just up`" in stack.compose("up", "--wait", status=1)
+    finally:
+        hidden.rename(file)
+
+
+def test_the_recipes_for_a_new_password_and_a_new_version_of_postgresql_keep_the_data(stack: Stack) -> None:
+    change, dump, restore = (
+        command
+        for command in re.findall(r"`(docker compose exec [^`]*)`", stack.project.read("README.md"))
+        if "ALTER USER" in command or "all.sql" in command
+    )
+    assert stack.post(1, stack.token()).status_code == 201
+    run = functools.partial(stack.project.run, "sh", "-ec", **stack.variables)
+    run(change)
+    stack.up("--force-recreate", POSTGRES_PASSWORD="new")
+    assert "Book 1" in stack.get("/api/v1/books/").text
+    run(dump)
+    stack.compose("down", "--volumes")
+    stack.compose("up", "--wait", "db")
+    run(restore)
+    stack.up()
+    assert "Book 1" in stack.get("/api/v1/books/").text
+
+
+def test_a_volume_of_another_version_of_postgresql_is_named_and_left_alone(project: BakedProject) -> None:
+    with containers(project) as stack:
+        old = "mkdir -p 17/docker && echo 17 > 17/docker/PG_VERSION"
+        stack.compose("run", "--rm", "--no-deps", "--entrypoint", "sh", "db", "-c", f"cd /var/lib/postgresql && {old}")
+        stack.compose("up", "--wait", status=1)
+        assert "The volume holds a database of PostgreSQL 17, the image is 18" in stack.compose("logs", "db")
+        find = ["--entrypoint", "find", "db", "/var/lib/postgresql", "-path", "*/docker/PG_VERSION"]
+        found = stack.compose("run", "--rm", "--no-deps", *find)
+        assert found.split() == ["/var/lib/postgresql/17/docker/PG_VERSION"]
+
+
 def test_a_missing_key_ends_the_server_at_once_with_one_line(project: BakedProject) -> None:
-    output = project.run("docker", "run", "--rm", project.path.name, status=1)
+    output = project.run("docker", "run", "--rm", "--init", project.path.name, status=1)
     assert output.count("\n") == 1
     assert "SECRET_KEY" in output
 

@@ -27,6 +27,7 @@ django_project/wsgi.py
 """
 BOOKS = """
 books/__init__.py books/admin.py books/demo.py books/isbn.py books/migrations/0001_initial.py
+books/migrations/0002_search_index.py
 books/migrations/__init__.py books/models.py books/templates/books/book_detail.html
 books/templates/books/book_list.html books/tests/test_models.py books/tests/test_pages.py
 books/urls.py books/views.py core/search.py

@@ -50,7 +50,7 @@ def served(bake: Bake, request: pytest.FixtureRequest, database: str) -> Iterato
     password = re.search(r"password: (\S+)", project.manage("demo", **variables))
     assert password
     port = free_port()
-    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     address = f"http://127.0.0.1:{port}"
     with running(command, project.path, f"{address}/health/live", **variables):
         yield Served(project, variables, address, password[1])

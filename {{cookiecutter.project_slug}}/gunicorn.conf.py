@@ -4,6 +4,8 @@ import math
 import os
 from pathlib import Path
 
+from environs import Env
+
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -22,9 +24,14 @@ def processors() -> int:
     return count
 
 
-# Two at least: when one is killed the other goes on answering.
-workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, processors()))
-threads = 4
+Env().read_env(".env", recurse=False)
+# Two at least: when one is killed the other goes on answering. The settings size their pool of connections by it.
+workers = int(os.environ.setdefault("WEB_CONCURRENCY", str(max(2, processors()))))
+# Milliseconds. Only requests have a limit by default: a migration may take its time.
+os.environ.setdefault("STATEMENT_TIMEOUT", "5000")
+# The most of a process. A slow client holds one until its request is complete, so there are enough for hundreds of
+# them; they start when they are needed, and the pool of connections limits how many ask the database at once.
+threads = 200
 
 # The project is loaded once, before the workers are forked: they share its memory, and a wrong setting ends the
 # server with its message instead of ending one worker after the other.

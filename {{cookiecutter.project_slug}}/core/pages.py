@@ -3,9 +3,11 @@
 The pages of errors need neither database nor session, so that they also work when one of these is the error.
 """
 
+import sys
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
@@ -15,6 +17,7 @@ TEXTS = {
     404: ("Page not found", "There is nothing at this address. It may have moved, or never existed."),
     415: ("Unknown encoding", "This request holds text in another encoding than UTF-8."),
     500: ("Server error", "Something went wrong on our side. It was logged; please try again later."),
+    503: ("Not available", "The server cannot answer at the moment. Please try again later."),
 }
 
 
@@ -46,4 +49,5 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return error_page(500)
+    # The database is away, or ended a statement that took too long.
+    return error_page(503 if isinstance(sys.exc_info()[1], OperationalError | InterfaceError) else 500)

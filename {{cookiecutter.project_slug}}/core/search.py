@@ -3,17 +3,21 @@
 import unicodedata
 from typing import Any
 
-from django.db import models
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.core.management.base import CommandError
+from django.db import ProgrammingError, models
 
 MAX_WORDS = 10
 PIECE = 3
 
 
 def fold(text: str) -> str:
-    """The text without accents, in lower case, with single spaces, and without NUL, which PostgreSQL refuses."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("\0", " "))
+    """The words of the text: letters and digits without accents, in lower case, with single spaces."""
+    decomposed = unicodedata.normalize("NFKD", text)
     kept = (character for character in decomposed if not unicodedata.combining(character))
-    return " ".join("".join(kept).casefold().split())
+    # Everything else separates words: an index of pieces of words does not know it.
+    return " ".join("".join(character if character.isalnum() else " " for character in kept).casefold().split())
 
 
 class SearchField(models.TextField):
@@ -35,11 +39,49 @@ class SearchField(models.TextField):
 
 
 def matching(text: str, column: str = "search") -> models.Q:
-    """The condition that each of the first ten words of the text is in this `SearchField`.
+    """The condition that each of the first ten words of the text is in this `SearchField`; nothing matches `-`.
 
     A word of one or two letters must start a word there: an index of three-letter pieces finds no shorter ones.
     """
-    condition = models.Q()
-    for word in fold(text).split()[:MAX_WORDS]:
+    words = fold(text).split()[:MAX_WORDS]
+    condition = models.Q() if words or not text.strip() else models.Q(pk__in=[])
+    for word in words:
         condition &= models.Q(**{f"{column}__contains": word if len(word) >= PIECE else f" {word}"})
     return condition
+
+
+class AddSearchIndex(AddIndexConcurrently):
+    """An index of three-letter pieces for a `SearchField` on PostgreSQL; other databases read every row.
+
+    It is made without blocking writes, so that the migration must have `atomic = False`, and can be repeated.
+    Raises CommandError if the extension pg_trgm is missing and the database's user may not create it.
+    """
+
+    def __init__(self, model_name: str, column: str = "search") -> None:
+        index = GinIndex(fields=[column], opclasses=["gin_trgm_ops"], name=f"{model_name}_{column}")
+        super().__init__(model_name, index)
+
+    def deconstruct(self) -> Any:
+        return type(self).__name__, [self.model_name, self.index.fields[0]], {}
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Nothing: no model has the index, because no other database knows its kind."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        try:
+            schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        except ProgrammingError as error:
+            raise CommandError(
+                "This user may not create the extension pg_trgm, which searches need. Let an administrator run "
+                "CREATE EXTENSION pg_trgm; in this database, and migrate again."
+            ) from error
+        # What an interrupted attempt left behind is there but not usable.
+        self.database_backwards(app_label, schema_editor, from_state, to_state)
+        model = to_state.apps.get_model(app_label, self.model_name)
+        schema_editor.add_index(model, self.index, concurrently=True)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{self.index.name}"')

@@ -36,6 +36,8 @@ try:
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
+    STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", 0, validate=validate.Range(min=0))
+    WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 1, validate=validate.Range(min=1))
     WEB_PORT = env.int("WEB_PORT", 8000, validate=validate.Range(min=1, max=65535))
     # % if cookiecutter.include_apis
     CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
@@ -138,7 +140,10 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
     # Each process keeps its connections and checks one before it is used: a restarted database is found again.
     DATABASE["CONN_HEALTH_CHECKS"] = True
-    DATABASE.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}
+    # All processes together stay below the hundred connections that PostgreSQL allows.
+    pool = {"min_size": 1, "max_size": max(2, min(8, 80 // WEB_CONCURRENCY)), "timeout": 10}
+    DATABASE.setdefault("OPTIONS", {})
+    DATABASE["OPTIONS"] |= {"pool": pool, "options": f"-c statement_timeout={STATEMENT_TIMEOUT}"}
 DATABASES = {"default": DATABASE}
 
 CACHES = {

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib import admin
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path, reverse
@@ -48,15 +49,19 @@ def test_an_unknown_host_name_is_refused(client):
     assert client.get("/", headers={"host": "evil.example"}).status_code == 400
 
 
-def test_an_unexpected_error_gets_a_page_without_details(client, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "status", "title"),
+    [(ZeroDivisionError, 500, "Server error"), (OperationalError, 503, "Not available")],
+)
+def test_an_unexpected_error_gets_a_page_without_details(client, monkeypatch, error, status, title):
     def fail(self, request):
-        raise ZeroDivisionError("secret")
+        raise error("secret")
 
     monkeypatch.setattr("django.contrib.admin.sites.AdminSite.has_permission", fail)
     client.raise_request_exception = False
     response = client.get("/admin/login/")
-    assert response.status_code == 500
-    assert "<h1>Server error</h1>" in response.content.decode()
+    assert response.status_code == status
+    assert f"<h1>{title}</h1>" in response.content.decode()
     assert "secret" not in response.content.decode()
 
 

@@ -70,6 +70,8 @@ def test_a_variable_decides_a_setting(environment, expression, expected):
         {**KEY, "WEB_PORT": "80000"},
         {**KEY, "LOG_LEVEL": "LOUD"},
         {**KEY, "TRUSTED_PROXIES": "-1"},
+        {**KEY, "STATEMENT_TIMEOUT": "5s"},
+        {**KEY, "WEB_CONCURRENCY": "0"},
     ],
     ids=str,
 )

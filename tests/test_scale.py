@@ -1,0 +1,174 @@
+"""What a request costs when there are many books, on PostgreSQL."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import psycopg
+import pytest
+from baking import Bake, BakedProject, free_port, new_database, running
+from psycopg import sql
+
+FEW, MANY = 1_000, 100_000
+
+# A fifth of the titles hold a common word, every thousandth a rare one.
+FILL = """
+INSERT INTO books_book (title, subtitle, author, isbn, created_at, updated_at, search)
+SELECT title, '', author, isbn, now() - number * interval '1 second', now(), ' ' || lower(title || ' ' || author)
+FROM (
+    SELECT number, lpad((979000000000 + number)::text || '0', 13, '0') AS isbn,
+        initcap(translate(md5(number::text), '0123456789', 'ghijklmnop'))
+        || CASE WHEN number %% 5 = 0 THEN ' Common' ELSE '' END
+        || CASE WHEN number %% 1000 = 1 THEN ' Zanzibar' ELSE '' END AS title,
+        'Author ' || number / 10 AS author
+    FROM generate_series(%s::int, %s::int - 1) AS number
+) AS books;
+"""
+
+# The blocks of the database that each request reads, whether they are in memory or not: unlike times, they repeat.
+COUNT = """
+import json
+from core.paging import SIGNER
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+admin = get_user_model().objects.create_superuser("blocks")
+blocks, queries = {}, {}
+for path in %s:
+    client = Client(headers={"host": "localhost"})
+    if path.startswith("/admin"):
+        client.force_login(admin)
+    last = SIGNER.sign_object(["title", True])
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path.replace("LAST", last)).status_code == 200, path
+    blocks[path], queries[path] = 0, len(captured)
+    with connection.cursor() as cursor:
+        for query in captured:
+            if query["sql"].startswith("SELECT"):
+                cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query["sql"].replace("%%", "%%%%"), [])
+                plan = cursor.fetchone()[0][0]["Plan"]
+                blocks[path] += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+admin.delete()
+print(json.dumps([blocks, queries]))
+"""
+
+PATHS = [
+    "/api/v1/books/",
+    "/api/v1/books/?ordering=author",
+    "/api/v1/books/?ordering=-created_at",
+    "/api/v1/books/?cursor=LAST",
+    "/api/v1/books/?author=Author 7",
+    "/api/v1/books/?created_after=2000-01-01T00:00:00Z",
+    "/api/v1/books/?created_before=2000-01-01T00:00:00Z",
+    "/api/v1/books/?search=common",
+    "/api/v1/books/?search=nowhere",
+    "/api/v1/books/?search=qx",
+    "/api/v1/books/?search=_%25",
+    "/api/v1/books/1/",
+    "/",
+    "/?cursor=LAST",
+    "/?search=common",
+    "/?search=nowhere",
+    "/books/1/",
+]
+
+
+@dataclass
+class Costs:
+    """Blocks and queries of each path, with few books and with many."""
+
+    few: dict[str, int]
+    many: dict[str, int]
+    queries: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def project(bake: Bake) -> BakedProject:
+    return bake()
+
+
+@pytest.fixture(scope="module")
+def database(project: BakedProject, postgres: str) -> str:
+    url = new_database(postgres)
+    project.manage("migrate", DATABASE_URL=url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def costs(project: BakedProject, database: str) -> Costs:
+    def count() -> list[dict[str, int]]:
+        result = project.manage("shell", "--verbosity=0", "--command", COUNT % PATHS, DATABASE_URL=database)
+        counted: list[dict[str, int]] = json.loads(result.splitlines()[-1])
+        return counted
+
+    counted = []
+    with psycopg.connect(database, autocommit=True) as connection:
+        for first, last in ((0, FEW), (FEW, MANY)):
+            connection.execute(FILL, [first, last])
+            connection.execute("VACUUM ANALYZE books_book")
+            counted.append(count())
+    return Costs(counted[0][0], counted[1][0], counted[1][1])
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_request_costs_the_same_with_a_hundred_times_the_books(costs: Costs, path: str) -> None:
+    # The trees of the indexes are a level higher, and pieces of words are found in more places.
+    assert costs.many[path] <= 1.5 * costs.few[path] + 30, costs
+
+
+def test_a_page_of_the_website_takes_at_most_three_queries(costs: Costs) -> None:
+    assert max(count for path, count in costs.queries.items() if not path.startswith("/api")) <= 3
+
+
+def test_a_search_for_a_rare_word_reads_what_it_finds_and_no_more(
+    costs: Costs, project: BakedProject, database: str
+) -> None:
+    with psycopg.connect(database) as connection:
+        query = "SELECT id FROM books_book WHERE search LIKE '%zanzibar%' ORDER BY title, id LIMIT 21"
+        plan = connection.execute(f"EXPLAIN (FORMAT JSON) {query}").fetchone()
+    assert plan
+    assert '"Index Name": "book_search"' in json.dumps(plan[0])
+
+
+@pytest.fixture
+def impatient(project: BakedProject, database: str) -> Iterator[str]:
+    """The project under a server whose statements may take 300 ms."""
+    port = free_port()
+    variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": database, "STATEMENT_TIMEOUT": "300"}
+    project.manage("collectstatic", "--noinput", **variables)
+    address = f"http://127.0.0.1:{port}"
+    command = ["gunicorn", "--bind", f"127.0.0.1:{port}", "django_project.wsgi"]
+    with running(command, project.path, f"{address}/health/live", **variables):
+        yield address
+
+
+def test_a_statement_that_takes_too_long_is_an_answer_and_no_stuck_server(impatient: str, database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("LOCK TABLE books_book IN ACCESS EXCLUSIVE MODE")
+        problem, page = (httpx.get(f"{impatient}{path}") for path in ("/api/v1/books/", "/"))
+        assert (problem.status_code, problem.json()["code"]) == (503, "unavailable")
+        assert page.status_code == 503
+        assert "<h1>Not available</h1>" in page.text
+    assert httpx.get(f"{impatient}/api/v1/books/").status_code == 200
+
+
+def test_without_the_right_to_create_the_extension_the_migration_says_what_to_do(
+    project: BakedProject, postgres: str
+) -> None:
+    url = new_database(postgres)
+    name = url.rpartition("/")[2]
+    weak = f"postgres://weak:weak@{url.rpartition('@')[2]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE weak LOGIN PASSWORD 'weak'")
+        connection.execute(sql.SQL("REVOKE CREATE ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        connection.execute("GRANT ALL ON SCHEMA public TO weak")
+        output = project.manage("migrate", "--verbosity=0", status=1, DATABASE_URL=weak)
+        assert output.count("\n") == 1
+        assert "CREATE EXTENSION pg_trgm;" in output
+        connection.execute("CREATE EXTENSION pg_trgm")
+        project.manage("migrate", "--verbosity=0", DATABASE_URL=weak)
+        indexes = connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'books_book'").fetchall()
+        assert ("book_search",) in indexes
