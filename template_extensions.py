@@ -5,6 +5,7 @@ Cookiecutter runs each check as a filter right after its question, by a private 
 """
 
 import contextlib
+import os
 import re
 import runpy
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
@@ -45,21 +47,16 @@ DEPENDENCIES = frozenset(
 INSTALLERS = frozenset(["pip", "setuptools", "uv", "wheel"])
 
 # What a contributor's work leaves in the template's folder, and cookiecutter copies.
-LITTER = (
-    ".coverage",
-    ".env",
-    ".mypy_cache",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".venv",
-    "**/*.pyc",
-    "**/__pycache__",
-    "db.sqlite3*",
-    "staticfiles",
-    "uv.lock",
+LITTER = re.compile(
+    r"""
+    (\.coverage | \.env | \.hypothesis | \.idea | \.mypy_cache | \.pytest_cache | \.ruff_cache | \.venv | \.vscode
+    | db\.sqlite3[^/]* | staticfiles | uv\.lock) (/.*)?
+    | (.*/)? (__pycache__/.* | [^/]*\.pyc | \.DS_Store)
+    """,
+    re.VERBOSE,
 )
 # What of it an owner's project may have, too, and must not lose.
-PRECIOUS = re.compile(r"\.env|\.venv|db\.sqlite3.*|uv\.lock")
+PRECIOUS = re.compile(r"\.env|\.idea|\.venv|\.vscode|db\.sqlite3.*|uv\.lock")
 # A project takes half of it.
 ROOM = 2 * 2**20
 
@@ -173,14 +170,37 @@ def check_each_answer(answers: Mapping[str, Any]) -> None:
         raise InvalidAnswerError("ci", f"{answers['ci']!a} is not known", "Use github, gitlab or none.")
 
 
-def check_output(folder: Path, project: Path) -> None:
-    """Raise InvalidAnswerError if the folder's disk is full, or rubbish would be copied over an owner's data."""
+def check_command_line(_: object) -> str:
+    """An empty text, or InvalidAnswerError if a project cannot be written where the command says, before any question.
+
+    Cookiecutter itself finds that out after the last one, with a traceback.
+    """
+    command = click.get_current_context(silent=True)
+    if command and (output := command.params.get("output_dir")):
+        path = Path(output).absolute()
+        folder = next(folder for folder in (path, *path.parents) if folder.exists())
+        effective = os.access in os.supports_effective_ids
+        writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
+        # Over an existing project: only that one's folder has to be.
+        if not writable and not command.params.get("overwrite_if_exists"):
+            raise InvalidAnswerError("output folder", f"{str(folder)!r} cannot be written to", "Use another one.")
+        check_room(folder)
+    return ""
+
+
+def check_room(folder: Path) -> None:
+    """Raise InvalidAnswerError if the folder's disk is full."""
     if shutil.disk_usage(folder).free < ROOM:
         raise InvalidAnswerError("output folder", "its disk is full", f"Free {ROOM // 2**20} MB of it.")
-    for path in find_litter(template_folder()):
-        if PRECIOUS.fullmatch(path.name) and (project / path).exists():
+
+
+def check_output(folder: Path, project: Path) -> None:
+    """Raise InvalidAnswerError if the folder's disk is full, or rubbish would be copied over an owner's data."""
+    check_room(folder)
+    for name in sorted({name.split("/")[0] for name in template_files(None)["litter"]}):
+        if PRECIOUS.fullmatch(name) and (project / name).exists():
             raise InvalidAnswerError(
-                "output folder", f"the template's own {path} would replace yours", "Use a template without it."
+                "output folder", f"the template's own {name} would replace yours", "Use a template without it."
             )
 
 
@@ -198,22 +218,16 @@ def template_folder() -> Path:
     return next(path for path in Path.cwd().glob("*cookiecutter.project_slug*") if path.is_dir())
 
 
-def find_litter(folder: Path) -> list[Path]:
-    """What lies in the template's folder and is no part of it, relative to it."""
-    return [path.relative_to(folder) for pattern in LITTER for path in folder.glob(pattern)]
-
-
 def template_files(_: object) -> dict[str, Any]:
     """For the hook: the template's repository, its own files, and those that lie in its folder as rubbish."""
     folder = template_folder()
-    litter = set(find_litter(folder))
     own: list[str] = []
-    rubbish: list[str] = []
-    for path in folder.rglob("*"):
-        if not path.is_dir():
-            name = path.relative_to(folder)
-            (own if litter.isdisjoint([name, *name.parents]) else rubbish).append(name.as_posix())
-    return {"repository": str(folder.parent), "own": own, "litter": rubbish}
+    litter: list[str] = []
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name).relative_to(folder).as_posix()
+            (litter if LITTER.fullmatch(path) else own).append(path)
+    return {"repository": str(folder.parent), "own": own, "litter": litter}
 
 
 def in_quotes(text: str) -> str:
@@ -255,6 +269,7 @@ MARKDOWN = re.compile(
 
 FILTERS = (
     check_answers,
+    check_command_line,
     check_description,
     check_project_name,
     check_project_slug,

@@ -7,10 +7,9 @@ old and the new version of the template and compares the two: what git tracks mu
 import json
 import os
 import re
-import runpy
-import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
@@ -59,7 +58,7 @@ def main() -> None:
         if any(declined and f"{name}/".startswith(f"{path}/") for path, declined in DECLINED.items()):
             delete(name)
     if not RENDERED_BY_CRUFT:
-        runpy.run_path("core/environment.py")["make_env_file"](Path())
+        make_env_file()
         linked = link()
         locked = lock()
         print(what_next(locked, linked))
@@ -67,9 +66,8 @@ def main() -> None:
 
 def make_writable() -> None:
     """Let the owner change the project: its files have the rights of the template's, which may be read-only."""
-    for path in Path().rglob("*"):
-        mode = path.stat().st_mode
-        if not mode & stat.S_IWUSR:
+    for path in map(Path, FILES["own"] + FILES["litter"]):
+        if path.is_file() and not (mode := path.stat().st_mode) & stat.S_IWUSR:
             path.chmod(mode | stat.S_IWUSR)
 
 
@@ -82,6 +80,14 @@ def delete(name: str) -> None:
             folder.rmdir()
         except OSError:
             return
+
+
+def make_env_file() -> None:
+    """Make `.env` as the project itself does. An import would leave bytecode, and runpy takes its time to load."""
+    path = Path("core/environment.py")
+    module: dict = {"__name__": "environment", "__file__": str(path)}
+    exec(path.read_text(encoding="utf-8"), module)
+    module["make_env_file"](Path())
 
 
 def link() -> bool:
@@ -97,7 +103,7 @@ def link() -> bool:
     except (OSError, subprocess.SubprocessError, ValueError):
         return False
     # Git tracks the file that this goes to: no password or token may be in it. A login name may.
-    template = re.sub(r"(?<=^https://)[^/@]*@|(?<=^http://)[^/@]*@|(?<=[^/]):[^/@]*(?=@)", "", template)
+    template = re.sub(r"(?i)^(https?://)[^/]*@|^(\w+://[^/:@]*):[^/]*(?=@)", r"\1\2", template)
     # In the order of cookiecutter.json, as cruft has them: Jinja has sorted the answers, and what is inside of them.
     questions = json.loads(Path(REPOSITORY, "cookiecutter.json").read_text(encoding="utf-8"))
     context = {
@@ -124,14 +130,11 @@ def git(*arguments: str) -> str:
 
 def lock() -> bool:
     """Make `uv.lock` and return whether it was made. What is in uv's cache is enough where there is no network."""
-    uv = shutil.which("uv")
-    if uv is None:
-        return False
     environment = {**os.environ, "UV_HTTP_RETRIES": "0"}
     environment.pop("VIRTUAL_ENV", None)
     for options in ([], ["--offline"]):
         try:
-            command = [uv, "lock", "--quiet", *options]
+            command = ["uv", "lock", "--quiet", *options]
             process = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return False
@@ -172,4 +175,8 @@ START_WITHOUT_LOCK = [
 ]
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        # Cookiecutter adds words of its own, and removes the folder if it made it.
+        sys.exit(f"The project could not be finished: {error}.")

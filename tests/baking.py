@@ -28,6 +28,9 @@ COMBINATIONS = [
     pytest.param({"include_books": False, "include_apis": False}, id="neither"),
 ]
 
+# Who commits.
+AUTHOR = {f"GIT_{who}_{what}": "me@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
 
 def need(there: object, what: str) -> None:
     """Skip the test, or fail it where REQUIRE_EVERYTHING is set, unless what it needs is there."""

@@ -1,17 +1,20 @@
 """A project follows its template: linked from the start, updated without harm, and its owner may change their mind."""
 
+import functools
+import http.server
 import json
+import re
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from baking import ROOT, Bake, BakedProject, environment
-
-AUTHOR = {f"GIT_{who}_{what}": "me@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+from baking import AUTHOR, ROOT, Bake, BakedProject, environment, free_port, running
 
 
 def run(folder: Path, *command: str, status: int = 0) -> str:
@@ -110,7 +113,7 @@ def update(project: BakedProject, *options: str) -> str:
 def leftovers(project: BakedProject) -> list[str]:
     """The files that show a conflict."""
     names = {name for name in project.files if not name.startswith(".git/")}
-    return [name for name in names if name.endswith(".rej") or "<<<<<<< " in project.read(name)]
+    return [name for name in names if name.endswith(".rej") or b"<<<<<<< " in (project.path / name).read_bytes()]
 
 
 Render = Callable[..., BakedProject]
@@ -127,30 +130,88 @@ def test_a_project_from_a_git_address_is_linked_at_once(template: Template, rend
     assert mine == (other / "library" / ".cruft.json").read_text(encoding="utf-8")
 
 
-def test_a_project_from_a_folder_says_how_to_link_it(template: Template, tmp_path: Path) -> None:
-    output = run(tmp_path, "cookiecutter", str(template.path), "--no-input")
+@pytest.fixture
+def web(template: Template, tmp_path: Path) -> Iterator[str]:
+    """The address, with a password in it, of a folder that holds the repository and an archive of it."""
+    folder = tmp_path / "web"
+    run(tmp_path, "git", "clone", "--quiet", "--bare", str(template.path), str(folder / "template.git"))
+    run(folder / "template.git", "git", "update-server-info")
+    run(template.path, "git", "archive", "--prefix=template/", f"--output={folder / 'template.zip'}", "HEAD")
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://me:hunter2@127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("source", ["{path}", "{folder}/template.zip", "{web}/template.zip"])
+def test_a_project_without_a_git_address_says_how_to_link_it(
+    template: Template, web: str, tmp_path: Path, source: str
+) -> None:
+    address = source.format(path=template.path, folder=tmp_path / "web", web=web)
+    output = run(tmp_path, "cookiecutter", address, "--no-input")
     assert len([line for line in output.splitlines() if "uvx cruft link" in line]) == 1
+    assert "Commit before you edit" in output
     assert not (tmp_path / "library" / ".cruft.json").exists()
 
 
+@pytest.mark.parametrize("login", ["me:hunter2", "hunter2"])
+def test_a_password_in_the_address_stays_out_of_the_project(web: str, tmp_path: Path, login: str) -> None:
+    address = f"{web}/template.git"
+    output = run(tmp_path, "cookiecutter", address.replace("me:hunter2", login), "--no-input")
+    project = BakedProject(tmp_path / "library", {})
+    assert json.loads(project.read(".cruft.json"))["template"] == address.replace("me:hunter2@", "")
+    assert "hunter2" not in output + "".join(project.read(name) for name in project.files)
+
+
+def test_cruft_refuses_in_one_line_and_leaves_nothing(template: Template, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    extra = json.dumps({"project_slug": "con"})
+    output = run(empty, "cruft", "create", template.url, "--no-input", "--extra-context", extra, status=1)
+    assert (output.count("\n"), output.startswith("project_slug: con is a name that Windows")) == (1, True), output
+    assert list(empty.iterdir()) == []
+
+
 def test_an_update_merges_and_leaves_what_is_the_owners(template: Template, render: Render) -> None:
-    project = render()
-    project.edit("django_project/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Berlin"')
-    (project.path / "books/migrations/0002_mine.py").write_text("# mine\n")
+    """A project with neither app gets the books of a new version, and is green and served with its owner's data."""
+    project = render(include_books="no", include_apis="no")
+    project.edit("django_project/settings.py", "SECURE_SSL_REDIRECT = HTTPS", "SECURE_SSL_REDIRECT = HTTPS  # mine")
+    project.edit("accounts/models.py", "AbstractUser\n\n", "AbstractUser\nfrom django.db import models\n\n")
+    with (project.path / "accounts/models.py").open("a") as model:
+        model.write('\n    nickname = models.CharField(max_length=30, default="", blank=True)\n')
+    project.manage("makemigrations", "accounts", "--name", "mine")
+    project.manage("migrate")
     commit(project)
-    (project.path / "db.sqlite3").write_text("data")
-    kept = ["uv.lock", ".env", "db.sqlite3", "books/migrations/0002_mine.py"]
-    before = {name: project.read(name) for name in kept}
-    template.change(
-        f"{INNER}/django_project/settings.py", 'X_FRAME_OPTIONS = "DENY"', 'X_FRAME_OPTIONS = "SAMEORIGIN"'
-    )
+    kept = ["uv.lock", ".env", "db.sqlite3", "accounts/migrations/0002_mine.py"]
+    before = {name: (project.path / name).read_bytes() for name in kept}
+    # Four lines below the owner's.
+    template.change(f"{INNER}/django_project/settings.py", "SECONDS = 30 * 24", "SECONDS = 60 * 24")
     run(project.path, "cruft", "check", status=1)
-    update(project)
+    # As the project's own README says.
+    options = re.search(r"`uvx cruft update (--variables-to-update) '(.*)'`", project.read("README.md"))
+    assert options
+    update(project, *options.groups())
     settings = project.read("django_project/settings.py")
-    assert 'TIME_ZONE = "Europe/Berlin"' in settings
-    assert 'X_FRAME_OPTIONS = "SAMEORIGIN"' in settings
+    assert "SECURE_SSL_REDIRECT = HTTPS  # mine" in settings
+    assert "SECURE_HSTS_SECONDS = 60 * 24" in settings
     assert leftovers(project) == []
-    assert {name: project.read(name) for name in kept} == before
+    assert {name: (project.path / name).read_bytes() for name in kept} == before
+    assert " passed" in project.run("just", "check")
+    port = str(free_port())
+    with running(["just", "start"], project.path, f"http://127.0.0.1:{port}/", WEB_PORT=port):
+        assert "A Tale of Two Cities" in httpx.get(f"http://127.0.0.1:{port}/").text
+
+
+def test_an_update_changes_no_other_file(template: Template, render: Render) -> None:
+    project = render()
+    template.change(f"{INNER}/django_project/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Asia/Tokyo"')
+    update(project)
     changed = run(project.path, "git", "status", "--porcelain").split()[1::2]
     assert sorted(changed) == [".cruft.json", "django_project/settings.py"]
 
@@ -186,6 +247,8 @@ def test_an_update_knows_the_filters_of_the_new_version(template: Template, rend
         ("include_apis", "no", True),
         ("include_apis", "yes", False),
         ("ci", "github", "gitlab"),
+        ("ci", "gitlab", "none"),
+        ("ci", "none", "github"),
     ],
 )
 def test_changing_an_answer_gives_the_project_of_the_new_answer(
@@ -204,10 +267,15 @@ def contents(project: BakedProject) -> dict[str, str]:
     return {name: project.read(name) for name in project.files - own if not name.startswith(".git/")}
 
 
-def test_a_tag_renders_that_version(template: Template, render: Render) -> None:
+def test_a_tag_renders_that_version_and_leads_to_it(template: Template, render: Render) -> None:
     template.change(f"{INNER}/README.md", "## Start\n", "## Begin\n")
+    run(template.path, "git", "tag", "v2")
+    template.change(f"{INNER}/README.md", "## Begin\n", "## Commence\n")
     project = render("--checkout", "v1")
     assert "## Start\n" in project.read("README.md")
     assert json.loads(project.read(".cruft.json"))["checkout"] == "v1"
-    update(project)
+    update(project, "--checkout", "v2")
     assert "## Begin\n" in project.read("README.md")
+    commit(project)
+    update(project)
+    assert "## Commence\n" in project.read("README.md")
