@@ -78,10 +78,10 @@ MUTATIONS = {
         "books/isbn.py", "if isbn[12] != check_digit(isbn[:12]):", "if False:", "books/tests/test_models.py"
     ),
     "token stored as it is": Mutation(
-        "apis/models.py", "return hashlib.sha256(key.encode()).hexdigest()", "return key", "apis/tests/test_auth.py"
+        "apis/models.py", "return hashlib.sha256(key.encode()).hexdigest()", "return key", "apis/tests/test_api.py"
     ),
     "tokens do not expire": Mutation(
-        "apis/authentication.py", ", expires_at__gt=timezone.now()", "", "apis/tests/test_auth.py"
+        "apis/authentication.py", ", expires_at__gt=timezone.now()", "", "apis/tests/test_api.py"
     ),
     "variable missing in the README": Mutation("README.md", "| `LOG_LEVEL` |", "| LOG_LEVEL |", SETTINGS),
     "list counts its rows": Mutation(

@@ -34,7 +34,7 @@ def test_the_first_start_with_uv_serves_demo_data_and_the_second_is_quick(fresh:
     fresh.run("uv", "sync", "--quiet")
     address = f"http://127.0.0.1:{port}/api/v1/books/"
     with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
-        assert httpx.get(address).json()["results"][0]["title"] == "A Tale of Two Cities"
+        assert httpx.get(address).json()["results"][0]["title"] == "Bergen before Dawn"
     assert "SECRET_KEY=" in fresh.read(".env")
     with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
         assert httpx.get(address).status_code == 200
@@ -45,7 +45,7 @@ def test_the_start_without_uv(fresh: BakedProject) -> None:
     port = str(free_port())
     address = f"http://127.0.0.1:{port}/"
     with running(["sh", "-ec", start], fresh.path, address, WEB_PORT=port):
-        assert "A Tale of Two Cities" in httpx.get(address).text
+        assert "Bergen before Dawn" in httpx.get(address).text
 
 
 def test_the_commands_of_deployment(fresh: BakedProject) -> None:

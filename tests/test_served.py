@@ -64,7 +64,7 @@ def test_the_home_page_shows_what_there_is(served: Served) -> None:
     page = httpx.get(served.address)
     assert page.status_code == 200
     assert f"<title>{served.project.answers.get('project_name', 'Library')}</title>" in page.text
-    assert ("A Tale of Two Cities" in page.text) == answers(served, "include_books")
+    assert ("Bergen before Dawn" in page.text) == answers(served, "include_books")
     assert ('href="/api/"' in page.text) == answers(served, "include_apis")
 
 

@@ -1,5 +1,6 @@
 """Search that ignores case and accents, on every database: one folded column, made when a row is saved."""
 
+import re
 import unicodedata
 from typing import Any
 
@@ -10,14 +11,15 @@ from django.db import ProgrammingError, models
 
 MAX_WORDS = 10
 PIECE = 3
+WORD = re.compile(r"[^\W_]+")
 
 
 def fold(text: str) -> str:
     """The words of the text: letters and digits without accents, in lower case, with single spaces."""
     decomposed = unicodedata.normalize("NFKD", text)
-    kept = (character for character in decomposed if not unicodedata.combining(character))
+    kept = "".join([character for character in decomposed if not unicodedata.combining(character)])
     # Everything else separates words: an index of pieces of words does not know it.
-    return " ".join("".join(character if character.isalnum() else " " for character in kept).casefold().split())
+    return " ".join(WORD.findall(kept)).casefold()
 
 
 class SearchField(models.TextField):

@@ -1,10 +1,14 @@
-"""The model of a book, its ISBN in both forms, and its admin."""
+"""The model of a book, its ISBN in both forms, its admin, and invented books."""
+
+from io import StringIO
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection
 
 from books.isbn import normalise
+from books.management.commands import seed_books
 from books.models import Book
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +107,77 @@ def test_what_is_no_isbn_is_refused(text):
     with pytest.raises(ValidationError) as error:
         normalise(text)
     assert error.value.code == "invalid"
+
+
+def seed(count, **options):
+    """Run `seed_books`; returns the books that are there then, and what it printed."""
+    output = options.pop("stdout", StringIO())
+    call_command("seed_books", count=count, stdout=output, **options)
+    return list(Book.objects.order_by("isbn").values_list("isbn", "title", "subtitle", "author")), output.getvalue()
+
+
+def test_invented_books_are_the_same_each_time():
+    first, _ = seed(20)
+    Book.objects.all().delete()
+    assert seed(20)[0] == first
+
+
+def test_another_seed_stands_for_other_books():
+    first, _ = seed(20)
+    both, _ = seed(20, seed=1)
+    assert len(both) == 40
+    assert [row[1:] for row in both[20:]] != [row[1:] for row in first]
+
+
+def test_invented_books_are_added_where_they_are_missing():
+    Book.objects.create(title="Mine", author="Me", isbn="9781735467221")
+    first, _ = seed(20)
+    assert seed(20)[0] == first
+    more, _ = seed(30)
+    assert len(more) == 31
+    assert set(first) < set(more)
+
+
+def test_an_invented_book_is_found_and_has_a_valid_isbn():
+    seed(20)
+    for row in Book.objects.all():
+        assert normalise(row.isbn) == row.isbn
+        assert row.search.split()[0] in row.title.casefold()
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "ten", "1.5", "", "10000001", "9" * 10_000, "٣"])
+def test_a_wrong_count_or_seed_is_one_clear_line(wrong):
+    with pytest.raises(CommandError, match=r"^--count is a whole number from 1 to 10000000\.$"):
+        seed(wrong)
+    if wrong != "0":
+        with pytest.raises(CommandError, match=r"^--seed is a whole number from 0 to 9\.$"):
+            seed(1, seed=wrong)
+    assert not Book.objects.exists()
+
+
+def test_what_was_added_before_an_interruption_stays(monkeypatch):
+    monkeypatch.setattr(seed_books, "BATCH", 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(seed_books, "reset_queries", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(CommandError, match="Stopped"):
+            seed(30)
+    assert Book.objects.count() == 10
+    assert len(seed(30)[0]) == 30
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_shown_on_a_terminal_alone(monkeypatch):
+    monkeypatch.setattr(seed_books, "BATCH", 10)
+    assert "20 of 20\n" in seed(20, stdout=Terminal())[1]
+    assert "20 of 20" not in seed(20)[1]
+
+
+def test_seeding_keeps_no_statements_in_memory(monkeypatch, settings):
+    settings.DEBUG = True
+    monkeypatch.setattr(seed_books, "BATCH", 1)
+    seed(50)
+    assert len(connection.queries_log) < 10

@@ -1,0 +1,52 @@
+"""Seeding a rendered project with books, in a process that others stop."""
+
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+from baking import Bake, BakedProject, environment
+
+COUNT = 20_000
+
+
+@pytest.fixture(scope="module")
+def project(bake: Bake) -> BakedProject:
+    project = bake(include_apis=False)
+    project.manage("migrate", "--verbosity=0")
+    return project
+
+
+def books(project: BakedProject) -> list[tuple[str, ...]]:
+    with sqlite3.connect(project.path / "db.sqlite3") as connection:
+        return connection.execute(
+            "SELECT isbn, title, subtitle, author, search FROM books_book ORDER BY isbn"
+        ).fetchall()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=str)
+def test_seeding_that_was_stopped_halfway_is_completed_by_running_it_again(
+    project: BakedProject, sent: signal.Signals
+) -> None:
+    with sqlite3.connect(project.path / "db.sqlite3") as connection:
+        connection.execute("DELETE FROM books_book")
+    process = subprocess.Popen(
+        ["python", "manage.py", "seed_books", "--count", str(COUNT)],
+        cwd=project.path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while not (partly := books(project)) and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(sent)
+    output, _ = process.communicate(timeout=60)
+    assert 0 < len(partly) < COUNT
+    assert output == ("" if sent == signal.SIGKILL else "CommandError: Stopped. The same command adds the rest.\n")
+    project.manage("seed_books", "--count", str(COUNT))
+    complete = books(project)
+    assert len(complete) == COUNT
+    assert set(partly) < set(complete)
