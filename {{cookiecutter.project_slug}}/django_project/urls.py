@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from core.pages import icon
+
 handler400 = "core.pages.bad_request"
 handler403 = "core.pages.permission_denied"
 handler404 = "core.pages.page_not_found"
@@ -22,4 +24,5 @@ urlpatterns = [
     path("api/v1/", include("apis.v1")),
     # % endif
     path("admin/", admin.site.urls),
+    path("favicon.ico", icon, name="icon"),
 ]
