@@ -1,6 +1,7 @@
 """What the library's pages show of the books: the model holds the content, a view chooses, a template displays."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import DetailView, TemplateView
@@ -22,15 +23,19 @@ class BookListView(TemplateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """The page; 400 for an unknown ordering, or a cursor that is broken or of another ordering."""
         search, ordering = request.GET.get("search", "")[:200], request.GET.get("ordering", "title")
+        cursor = request.GET.get("cursor", "")
         if ordering not in ORDERINGS:
             return error_page(400)
         books = Book.objects.filter(matching(search)).defer("search")
+        chosen = {"search": search, "ordering": ordering, "cursor": cursor}
         try:
-            page = paginate(books, ordering=ordering, size=PAGE_SIZE, cursor=request.GET.get("cursor", ""))
+            page = paginate(books, ordering=ordering, size=PAGE_SIZE, cursor=cursor)
         except InvalidCursorError:
             return error_page(400)
+        # What the API understands as well; cursors are the same.
+        query = urlencode({name: value for name, value in chosen.items() if value})
         return self.render_to_response(
-            {"page": page, "book_list": page.rows, "search": search, "ordering": ordering, "orderings": ORDERINGS}
+            {"page": page, "book_list": page.rows, "orderings": ORDERINGS, "query": query, **chosen}
         )
 
 

@@ -1,9 +1,12 @@
 """Which view answers which address. https://docs.djangoproject.com/en/5.2/topics/http/urls/"""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
 from core.pages import icon
+
+admin.site.site_title = admin.site.site_header = settings.PROJECT["name"]
 
 handler400 = "core.pages.bad_request"
 handler403 = "core.pages.permission_denied"

@@ -6,10 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 
 from books.isbn import normalise
-from books.management.commands import seed_books
 from books.models import Book
+from core import seeding
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,19 @@ def test_the_admin_adds_lists_and_finds_a_book(admin_client):
     found = admin_client.get("/admin/books/book/", {"q": "austen"}).content.decode()
     for text in ("Emma", "Jane Austen", "9780141439587", "Created at"):
         assert text in found
+    assert "1 book" in admin_client.get("/admin/books/book/", {"q": "978-0-14-143958-7"}).content.decode()
     assert "0 books" in admin_client.get("/admin/books/book/", {"q": "dickens"}).content.decode()
+
+
+def test_the_list_of_the_admin_counts_no_more_rows_than_its_limit(admin_client, monkeypatch):
+    monkeypatch.setattr("core.paging.BoundedPaginator.LIMIT", 10)
+    seed(20)
+    with CaptureQueriesContext(connection) as queries:
+        page = admin_client.get("/admin/books/book/", {"q": "e"})
+    assert page.context["cl"].result_count <= 10
+    counts = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
+    assert counts
+    assert all("LIMIT" in sql for sql in counts)
 
 
 def test_the_admin_says_what_is_wrong_with_an_isbn(admin_client):
@@ -156,9 +169,9 @@ def test_a_wrong_count_or_seed_is_one_clear_line(wrong):
 
 
 def test_what_was_added_before_an_interruption_stays(monkeypatch):
-    monkeypatch.setattr(seed_books, "BATCH", 10)
+    monkeypatch.setattr(seeding, "BATCH", 10)
     with monkeypatch.context() as patch:
-        patch.setattr(seed_books, "reset_queries", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(seeding, "reset_queries", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(CommandError, match="Stopped"):
             seed(30)
     assert Book.objects.count() == 10
@@ -171,13 +184,13 @@ class Terminal(StringIO):
 
 
 def test_progress_is_shown_on_a_terminal_alone(monkeypatch):
-    monkeypatch.setattr(seed_books, "BATCH", 10)
+    monkeypatch.setattr(seeding, "BATCH", 10)
     assert "20 of 20\n" in seed(20, stdout=Terminal())[1]
     assert "20 of 20" not in seed(20)[1]
 
 
 def test_seeding_keeps_no_statements_in_memory(monkeypatch, settings):
     settings.DEBUG = True
-    monkeypatch.setattr(seed_books, "BATCH", 1)
+    monkeypatch.setattr(seeding, "BATCH", 1)
     seed(50)
     assert len(connection.queries_log) < 10

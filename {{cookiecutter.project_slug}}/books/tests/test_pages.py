@@ -1,11 +1,19 @@
 """The library's pages."""
 
+import re
+from html import unescape
+
 import pytest
+from django.conf import settings as project
 
 from books.models import Book
 from books.views import ORDERINGS, PAGE_SIZE
+from core.paging import SIGNER
 
 pytestmark = pytest.mark.django_db
+
+# A cursor of another ordering.
+OTHER = SIGNER.sign_object(["author", False, "Jane Austen", "1"])
 
 
 @pytest.fixture
@@ -49,7 +57,7 @@ def test_an_empty_library_says_so(client):
     assert "There are no books yet." in client.get("/").content.decode()
 
 
-@pytest.mark.parametrize("address", ["/books/2/", "/books/emma/", f"/books/{10**40}/"])
+@pytest.mark.parametrize("address", ["/books/2/", "/books/emma/", f"/books/{10**40}/", f"/books/{'9' * 5000}/"])
 def test_a_book_that_is_not_there_is_404(client, emma, address):
     assert client.get(address).status_code == 404
 
@@ -91,7 +99,9 @@ def test_the_pages_of_a_list_show_every_book_once_there_and_back(client, orderin
     assert back == pages[:-1]
 
 
-@pytest.mark.parametrize("query", [{"cursor": "broken"}, {"ordering": "isbn"}, {"cursor": "x" * 10_000}])
+@pytest.mark.parametrize(
+    "query", [{"cursor": "broken"}, {"cursor": OTHER}, {"ordering": "isbn"}, {"cursor": "x" * 10_000}]
+)
 def test_a_broken_address_of_a_page_is_400(client, query):
     assert client.get("/", query).status_code == 400
 
@@ -100,3 +110,27 @@ def test_the_list_costs_one_query_however_many_books_there_are(client, django_as
     Book.objects.bulk_create([Book(title="Same", author="Same", isbn=isbn(n)) for n in range(60)])
     with django_assert_num_queries(1):
         client.get("/")
+
+
+API = "api-root" in dict(project.NAVIGATION).values()
+
+
+def test_a_page_leads_to_the_same_rows_in_the_api(client):
+    Book.objects.bulk_create([Book(title=f"Volume {n}", author="A & B", isbn=isbn(n)) for n in range(2 * PAGE_SIZE)])
+    page = client.get("/", {"search": "a & b", "ordering": "-created_at", "unknown": "x"})
+    second = client.get("/", {"search": "a & b", "ordering": "-created_at", "cursor": page.context["page"].next})
+    for shown in (page, second, client.get(second.context["book_list"][0].get_absolute_url())):
+        link = re.search('class="api" href="([^"]+)"', shown.content.decode())
+        assert bool(link) == API
+        if link:
+            answer = client.get(unescape(link[1]), headers={"accept": "application/json"}).json()
+            rows = shown.context.get("book_list") or [shown.context["book"]]
+            assert [row["id"] for row in answer.get("results", [answer])] == [row.pk for row in rows]
+
+
+def test_the_second_page_leads_back_to_the_first(client):
+    Book.objects.bulk_create([Book(title="Same", author="Same", isbn=isbn(n)) for n in range(2 * PAGE_SIZE)])
+    first = client.get("/", {"search": "same"})
+    assert "First page" not in first.content.decode()
+    second = client.get("/", {"search": "same", "cursor": first.context["page"].next})
+    assert '<a href="?search=same">First page</a>' in second.content.decode()

@@ -20,7 +20,8 @@ urlpatterns = [path("form/", lambda request: HttpResponse("done")), *urls.urlpat
 def test_every_page_links_what_the_navigation_lists(client, settings):
     page = client.get("/").content.decode()
     for label, name in settings.NAVIGATION:
-        assert f'<a href="{reverse(name)}">{label}</a>' in page
+        current = ' aria-current="page"' if name == "home" else ""
+        assert f'<a href="{reverse(name)}"{current}>{label}</a>' in page
         assert client.get(reverse(name), headers={"accept": "text/html"}, follow=True).status_code == 200
 
 

@@ -1,16 +1,12 @@
 """`manage.py seed_books`: invented books, as many as one likes, and the same ones each time."""
 
-import re
-from random import Random
+from collections.abc import Callable
 from typing import Any
-
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import reset_queries
 
 from books.isbn import check_digit
 from books.models import Book
+from core.seeding import SeedCommand
 
-BATCH = 5_000
 # Some titles have a subtitle after a colon. Words fill the blanks of both.
 TITLES = """The {adjective} {thing}; The {thing} of {place}: A Novel; {place} in {year}; Letters from {place}: {year};
 {topic}: A History since {year}; {topic} in {place}: Essays; {place} before Dawn; Walking to {place};
@@ -36,43 +32,13 @@ words = {blank: some.split() for blank, some in WORDS.items()}
 authors = [[names.split() for names in both.split("/")] for both in AUTHORS.split(";")]
 
 
-def book(seed: int, number: int) -> Book:
-    """The book with this number: the same one each time for a seed, and with an ISBN that no other book has."""
-    choice = Random(seed * 10**7 + number).choice  # noqa: S311  # nothing secret
-    filled = choice(titles).format(**{blank: choice(some) for blank, some in words.items()})
-    title, _, subtitle = filled.partition(": ")
-    author = " ".join(choice(names) for names in choice(authors))
-    isbn = f"9798{seed}{number:07}"
-    return Book(title=title, subtitle=subtitle, author=author, isbn=isbn + check_digit(isbn))
-
-
-class Command(BaseCommand):
+class Command(SeedCommand):
     help = "Add the first COUNT of the books that a seed stands for, unless they are there."
+    model = Book
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--count", default="100", help="from 1 to 10000000; 100 if it is left out")
-        parser.add_argument("--seed", default="0", help="from 0 to 9: each stands for other books")
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        count, seed = str(options["count"]), str(options["seed"])
-        if not re.fullmatch("[1-9][0-9]{0,6}|10000000", count):
-            raise CommandError("--count is a whole number from 1 to 10000000.")
-        if not re.fullmatch("[0-9]", seed):
-            raise CommandError("--seed is a whole number from 0 to 9.")
-        try:
-            self.add(int(count), int(seed))
-        except KeyboardInterrupt:
-            raise CommandError("Stopped. The same command adds the rest.", returncode=130) from None
-        self.stdout.write(f"The library has the first {int(count):,} books of seed {seed}.")
-
-    def add(self, count: int, seed: int) -> None:
-        """A batch at a time, each of which is there as a whole or not at all."""
-        for start in range(0, count, BATCH):
-            end = min(start + BATCH, count)
-            Book.objects.bulk_create((book(seed, number) for number in range(start, end)), ignore_conflicts=True)
-            # With DEBUG, Django would remember every statement.
-            reset_queries()
-            if self.stdout.isatty():
-                line_end = "\n" if end == count else "\r"
-                self.stdout.write(f"{'#' * (40 * end // count):.<40} {end:,} of {count:,}", ending=line_end)
-                self.stdout.flush()
+    def make(self, choice: Callable[[list[Any]], Any], place: str) -> Book:
+        filled = choice(titles).format(**{blank: choice(some) for blank, some in words.items()})
+        title, _, subtitle = filled.partition(": ")
+        author = " ".join(choice(names) for names in choice(authors))
+        isbn = f"9798{place}"
+        return Book(title=title, subtitle=subtitle, author=author, isbn=isbn + check_digit(isbn))
