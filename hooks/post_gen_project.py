@@ -35,7 +35,6 @@ DECLINED = {
     "core/paging.py": not BOOKS and not APIS,
     "core/problems.py": not APIS,
     "core/search.py": not BOOKS,
-    "core/seeding.py": not BOOKS,
     "core/templates/home.html": BOOKS,
     "core/tests/test_home.py": BOOKS,
     "core/schema.py": not APIS,
