@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from books.isbn import normalise
 from books.models import Book
-from core import seeding
+from core.management.commands import demo
 
 pytestmark = pytest.mark.django_db
 
@@ -169,9 +169,9 @@ def test_a_wrong_count_or_seed_is_one_clear_line(wrong):
 
 
 def test_what_was_added_before_an_interruption_stays(monkeypatch):
-    monkeypatch.setattr(seeding, "BATCH", 10)
+    monkeypatch.setattr(demo, "BATCH", 10)
     with monkeypatch.context() as patch:
-        patch.setattr(seeding, "reset_queries", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(demo, "reset_queries", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(CommandError, match="Stopped"):
             seed(30)
     assert Book.objects.count() == 10
@@ -184,13 +184,13 @@ class Terminal(StringIO):
 
 
 def test_progress_is_shown_on_a_terminal_alone(monkeypatch):
-    monkeypatch.setattr(seeding, "BATCH", 10)
+    monkeypatch.setattr(demo, "BATCH", 10)
     assert "20 of 20\n" in seed(20, stdout=Terminal())[1]
     assert "20 of 20" not in seed(20)[1]
 
 
 def test_seeding_keeps_no_statements_in_memory(monkeypatch, settings):
     settings.DEBUG = True
-    monkeypatch.setattr(seeding, "BATCH", 1)
+    monkeypatch.setattr(demo, "BATCH", 1)
     seed(50)
     assert len(connection.queries_log) < 10

@@ -5,7 +5,7 @@ from typing import Any
 
 from books.isbn import check_digit
 from books.models import Book
-from core.seeding import SeedCommand
+from core.management.commands.demo import SeedCommand
 
 # Some titles have a subtitle after a colon. Words fill the blanks of both.
 TITLES = """The {adjective} {thing}; The {thing} of {place}: A Novel; {place} in {year}; Letters from {place}: {year};

@@ -1,0 +1,87 @@
+"""The steps of the rendered project's docs/tour.md, followed literally: what they say happens."""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+from baking import Bake, BakedProject, free_port, need, running, uv
+
+STEP = re.compile(
+    r"```console\n(?P<session>.*?)```"
+    r"|(?:In|in) `(?P<edited>[^`]+)`\s+change\s+`(?P<old>[^`]+)`\s+to\s+`(?P<new>[^`]+)`"
+    r"|\bin `(?P<file>[^`]+)`[^`]*?:\n\n```(?:python|html)\n(?P<text>.*?)```",
+    re.S,
+)
+
+
+@pytest.fixture(scope="module")
+def project(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """A default project outside of any other one, with an environment of its own."""
+    need(uv(), "uv")
+    need(shutil.which("curl"), "curl")
+    baked = bake()
+    project = BakedProject(shutil.copytree(baked.path, tmp_path_factory.mktemp("tour") / "library"), baked.answers)
+    project.run("uv", "sync", "--quiet")
+    return project
+
+
+@pytest.fixture
+def port(project: BakedProject) -> Iterator[str]:
+    """The port at which the project serves itself, as it is when the tour begins."""
+    port = str(free_port())
+    [start] = re.findall(r"```sh\n(.*?)```", project.read("docs/tour.md"), re.S)
+    with running(["sh", "-c", f"exec {start}"], project.path, f"http://127.0.0.1:{port}/", WEB_PORT=port):
+        yield port
+
+
+def pattern(expected: str) -> str:
+    return re.escape(expected).replace("…", ".*")
+
+
+@pytest.mark.parametrize("name", ["__init__", "settings", "urls", "wsgi", "asgi"])
+def test_what_the_tour_says_of_a_missing_file_is_so(project: BakedProject, name: str) -> None:
+    row = re.search(
+        rf"(?m)^\| `{name}\.py` \|.*\| `(.+?)` (?:prints|ends with) `(.+?)` \|$", project.read("docs/tour.md")
+    )
+    assert row
+    path = project.path / "django_project" / f"{name}.py"
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    try:
+        output = project.run("sh", "-c", f"{row[1]} 2>&1 || true")
+    finally:
+        path.write_text(text, encoding="utf-8")
+    assert row[2] in output.strip().splitlines()[-1], output
+    assert row[2] not in project.run("sh", "-c", f"{row[1]} 2>&1")
+
+
+def test_what_the_tour_names_is_there(project: BakedProject) -> None:
+    way = project.read("docs/tour.md").split("## The way of a request")[1].split("## ")[0]
+    code = "".join(project.read(name) for name in project.files if name.endswith(".py"))
+    for name in re.findall(r"`(\w[\w/.]*)`", way):
+        assert (project.path / name).exists() or re.search(rf"\b{name}\b", code), name
+
+
+def test_the_steps_of_the_tour_lead_to_an_app_of_ones_own(project: BakedProject, port: str) -> None:
+    steps = list(STEP.finditer(project.read("docs/tour.md")))
+    assert len(steps) > 15
+    for step in steps:
+        if step["file"]:
+            path = project.path / step["file"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(step["text"], encoding="utf-8")
+        elif step["edited"]:
+            project.edit(step["edited"], step["old"], step["new"])
+        else:
+            for command, expected in re.findall(r"(?m)^\$ (.*)\n((?:(?!\$ ).*\n)*)", step["session"]):
+                follow(project, command.replace(":8000", f":{port}"), expected)
+
+
+def follow(project: BakedProject, command: str, expected: str) -> None:
+    """Run a command, which must print this; the server may need a moment to take over a change."""
+    end = time.monotonic() + (30 if command.startswith("curl") else 0)
+    while not re.fullmatch(pattern(expected.strip()), output := project.run("sh", "-c", f"{command} || true").strip()):
+        assert time.monotonic() < end, f"{command}\n{output}"
+        time.sleep(0.2)
