@@ -31,6 +31,10 @@ fix:
     ruff format .
     cd "{{{{cookiecutter.project_slug}}" && ruff check --fix . && ruff format .
 
+# Make the pictures of README.md anew, which needs Chromium; look at them before you commit them
+pictures:
+    python docs/pictures.py
+
 # Measure: a render against that of an empty template, and requests against what others ship, for half an hour
 bench *options:
     python benchmarks/render.py

@@ -88,6 +88,11 @@ class Visit:
 Visiting = Callable[..., Visit]
 
 
+def browser_program() -> str | None:
+    """The path of Chromium or Chrome."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @contextmanager
 def serving(project: BakedProject) -> Iterator[Site]:
     project.manage("collectstatic", "--noinput", **VARIABLES)
@@ -102,7 +107,7 @@ def serving(project: BakedProject) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = browser_program()
     need(program, "Chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)

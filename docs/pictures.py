@@ -1,0 +1,78 @@
+"""Make the pictures of README.md anew: render the default project, serve it, and photograph it in light and dark.
+
+The tests' own parts serve it and sign in. What the terminal shows is what the render really printed.
+"""
+
+import base64
+import html
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+sys.path.append(str(ROOT / "tests"))
+
+from baking import BakedProject  # noqa: E402  # found by the line above
+from test_browser import OPTIONS, Site, Visit, browser_program, serving, sign_in  # noqa: E402
+
+TERMINAL = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><style>
+:root {{ background: light-dark(#f6f8fa, #16191d); color: light-dark(#1d2329, #e4e8ec); }}
+pre {{ margin: 0; padding: 24px; font: 15px/1.5 monospace; white-space: pre-wrap; }}
+</style><pre>{}</pre>"""
+
+
+def main() -> None:
+    """Write each picture twice, as NAME-light.webp and NAME-dark.webp. Ends with a message if there is no browser."""
+    program = browser_program() or sys.exit("Chromium is needed for this.")
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        printed = render(folder)
+        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+        with serving(BakedProject(Path(folder) / "library", {})) as site:
+            photograph(chromium, site, printed, "light")
+            photograph(chromium, site, printed, "dark")
+        chromium.close()
+
+
+def render(folder: str) -> str:
+    """Render the default project into the folder. What a terminal shows when each question is answered by Enter."""
+    command = ["cookiecutter", str(ROOT), "--output-dir", folder]
+    printed = BakedProject(Path(folder), {}).run("sh", "-c", 'yes "" | "$@"', "sh", *command)
+    # The answers are not echoed, so that the questions stand on one line.
+    lines = re.sub(r"(?<=: )(?= *\[\d/\d\])", "\n", printed).replace(folder, "~").strip()
+    return f"$ uvx cookiecutter gh:OWNER/{ROOT.name}\n{lines}\n$ "
+
+
+def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["light", "dark"]) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 960, "height": 640})
+    page = context.new_page()
+    page.set_content(TERMINAL.format(html.escape(printed)))
+    save(page, f"render-{scheme}")
+    page.goto(site.address)
+    save(page, f"list-{scheme}")
+    page.get_by_role("main").get_by_role("link", name="Alice's Adventures").click()
+    save(page, f"detail-{scheme}")
+    page.goto(f"{site.address}/api/docs/")
+    page.locator(".opblock").first.wait_for()
+    save(page, f"swagger-{scheme}")
+    sign_in(Visit(page, site.address), site)
+    page.goto(f"{site.address}/admin/books/book/")
+    save(page, f"admin-{scheme}")
+    context.close()
+
+
+def save(page: Page, name: str) -> None:
+    """A WebP picture of the window; playwright itself only knows PNG and JPEG, which are several times larger."""
+    page.wait_for_load_state("networkidle")
+    devtools = page.context.new_cdp_session(page)
+    picture = devtools.send("Page.captureScreenshot", {"format": "webp", "quality": 80})
+    (PICTURES / f"{name}.webp").write_bytes(base64.b64decode(picture["data"]))
+
+
+if __name__ == "__main__":
+    main()
