@@ -27,7 +27,10 @@ pre {{ margin: 0; padding: 24px; font: 15px/1.5 monospace; white-space: pre-wrap
 
 
 def main() -> None:
-    """Write each picture twice, as NAME-light.webp and NAME-dark.webp. Ends with a message if there is no browser."""
+    """Write each picture twice, as NAME-light.webp and NAME-dark.webp; Swagger UI is always light.
+
+    Ends with a message if there is no browser.
+    """
     program = browser_program() or sys.exit("Chromium is needed for this.")
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -42,10 +45,12 @@ def main() -> None:
 def render(folder: str) -> str:
     """Render the default project into the folder. What a terminal shows when each question is answered by Enter."""
     command = ["cookiecutter", str(ROOT), "--output-dir", folder]
-    printed = BakedProject(Path(folder), {}).run("sh", "-c", 'yes "" | "$@"', "sh", *command)
+    printed = BakedProject(Path(folder), {}).run("sh", "-c", 'yes "" | "$@"', "sh", *command, COLUMNS="100")
     # The answers are not echoed, so that the questions stand on one line.
-    lines = re.sub(r"(?<=: )(?= *\[\d/\d\])", "\n", printed).replace(folder, "~").strip()
-    return f"$ uvx cookiecutter gh:OWNER/{ROOT.name}\n{lines}\n$ "
+    lines = re.sub(r"(?<=: )(?= *\[\d/\d\])", "\n", printed).rstrip()
+    # A render from the address that the picture shows is linked already, one from a folder is told how to be.
+    lines = re.sub(r"\nTo follow the template .*", "", lines)
+    return f"$ uvx cookiecutter gh:OWNER/cookiecutter-drf-docker\n{lines}\n$ "
 
 
 def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["light", "dark"]) -> None:
@@ -55,11 +60,13 @@ def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["ligh
     save(page, f"render-{scheme}")
     page.goto(site.address)
     save(page, f"list-{scheme}")
-    page.get_by_role("main").get_by_role("link", name="Alice's Adventures").click()
+    page.locator(".list li:has(.subtitle) a").first.click()
     save(page, f"detail-{scheme}")
-    page.goto(f"{site.address}/api/docs/")
-    page.locator(".opblock").first.wait_for()
-    save(page, f"swagger-{scheme}")
+    page.set_viewport_size({"width": 1200, "height": 800})
+    if scheme == "light":
+        page.goto(f"{site.address}/api/docs/")
+        page.locator(".opblock-tag", has_text="books").evaluate("tag => tag.scrollIntoView()")
+        save(page, "swagger")
     sign_in(Visit(page, site.address), site)
     page.goto(f"{site.address}/admin/books/book/")
     save(page, f"admin-{scheme}")
