@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import pytest
 from baking import ROOT, Bake, BakedProject, free_port, need, running, uv
+
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
 def commands(text: str, heading: str) -> list[str]:
@@ -72,6 +75,23 @@ def test_taking_books_out_by_hand(fresh: BakedProject) -> None:
     imports = "from django.urls import include, path\n"
     fresh.edit("django_project/urls.py", imports, f"{imports}from django.views.generic import TemplateView\n")
     assert " passed" in fresh.run("just", "check")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in PAGES)])
+def test_what_a_page_links_to_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r'\]\(([^)#\s]+)[^)]*\)|(?:src|srcset)="([^"]+)"', text)
+    for link in map("".join, links):
+        if not link.startswith("http"):
+            assert (ROOT / name).parent.joinpath(unquote(link)).exists(), link
+
+
+def test_what_the_lessons_say_is_tested_is_tested() -> None:
+    tests = [*ROOT.glob("tests/test_*.py"), *ROOT.glob("{*}/*/tests/test_*.py")]
+    defined = set(re.findall(r"(?m)^def (test_\w+)", "".join(path.read_text(encoding="utf-8") for path in tests)))
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "lessons.md").read_text(encoding="utf-8"))
+    assert len(named) > 40
+    assert set(named) <= defined
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

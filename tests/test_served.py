@@ -1,6 +1,8 @@
 """A project is started with its real server, on each database, and used over HTTP."""
 
 import re
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -168,6 +170,31 @@ def test_https_is_demanded_unless_it_is_switched_off(bake: Bake) -> None:
         assert behind_a_proxy.status_code == 200
         assert behind_a_proxy.headers["strict-transport-security"] == "max-age=2592000"
         assert "secure" in behind_a_proxy.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize("start", [b"X-Slow: ", b"Content-Length: 5000\r\n\r\n{"], ids=["headers", "body"])
+def test_a_client_that_takes_too_long_for_a_request_is_cut_off(bake: Bake, start: bytes) -> None:
+    project, port = bake(), free_port()
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--timeout", "2"]
+    head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with (
+        running(command, project.path, f"http://127.0.0.1:{port}/health/live"),
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        client.settimeout(0.2)
+        client.sendall(head + start)
+        began = time.monotonic()
+        while time.monotonic() - began < 10:
+            try:
+                client.sendall(b" ")
+                if not client.recv(1000):
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        assert 2 <= time.monotonic() - began < 6
+        assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
 
 
 def test_the_projects_own_tests_pass_on_postgresql(bake: Bake, postgres_url: str) -> None:

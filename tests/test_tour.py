@@ -4,6 +4,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from baking import Bake, BakedProject, free_port, need, running, uv
@@ -55,6 +56,15 @@ def test_what_the_tour_says_of_a_missing_file_is_so(project: BakedProject, name:
         path.write_text(text, encoding="utf-8")
     assert row[2] in output.strip().splitlines()[-1], output
     assert row[2] not in project.run("sh", "-c", f"{row[1]} 2>&1")
+
+
+def test_two_environments_have_a_django_each(project: BakedProject, tmp_path: Path) -> None:
+    python = ("python", "-c", "import django, sys; print(django.VERSION[:2], sys.prefix != sys.base_prefix)")
+    other = str(tmp_path / "other")
+    project.run("uv", "venv", "--quiet", other)
+    project.run("uv", "pip", "install", "--quiet", "--python", other, "django~=4.2.0")
+    found = [project.run(f"{folder}/bin/{python[0]}", *python[1:]).strip() for folder in (".venv", other, ".venv")]
+    assert found == ["(5, 2) True", "(4, 2) True", "(5, 2) True"]
 
 
 def test_what_the_tour_names_is_there(project: BakedProject) -> None:

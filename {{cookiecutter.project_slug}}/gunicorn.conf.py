@@ -1,10 +1,15 @@
 """The server of production: https://docs.gunicorn.org/en/stable/settings.html"""
 
+import contextlib
 import math
 import os
+import socket
+import time
 from pathlib import Path
+from typing import Any
 
 from environs import Env
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # not worth a package of stubs
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -24,11 +29,42 @@ def processors() -> int:
     return count
 
 
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's threads, with an end for requests that take longer than `timeout`, from their first bytes on.
+
+    gunicorn itself only looks whether a process is alive: a client could send a byte a minute for ever.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.started: dict[Any, float] = {}
+
+    def handle(self, conn: Any) -> Any:
+        """Answer a request, in one of the threads."""
+        self.started[conn] = time.monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            self.started.pop(conn, None)
+
+    def notify(self) -> None:
+        """What gunicorn calls every second, outside of the threads."""
+        super().notify()
+        for conn, started in list(self.started.items()):
+            if time.monotonic() - started > self.cfg.timeout:
+                self.started.pop(conn, None)
+                self.log.warning("A request took longer than %s s and was ended.", self.cfg.timeout)
+                # A thread that waits for the client goes on at once; one that computes cannot send its answer.
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+
+
 Env().read_env(".env", recurse=False)
 # Two at least: when one is killed the other goes on answering. The settings size their pool of connections by it.
 workers = int(os.environ.setdefault("WEB_CONCURRENCY", str(max(2, processors()))))
 # Milliseconds. Only requests have a limit by default: a migration may take its time.
 os.environ.setdefault("STATEMENT_TIMEOUT", "5000")
+worker_class = Worker
 # The most of a process. A slow client holds one until its request is complete, so there are enough for hundreds of
 # them; they start when they are needed, and the pool of connections limits how many ask the database at once.
 threads = 200
@@ -37,8 +73,8 @@ threads = 200
 # server with its message instead of ending one worker after the other.
 preload_app = True
 
-# A worker that has stopped answering is replaced after `timeout`; `graceful_timeout` is what requests get to finish
-# when the server is stopped, less than the stop_grace_period of docker-compose.yml.
+# A request is ended, and a worker that has stopped answering replaced, after `timeout`; `graceful_timeout` is what
+# requests get to finish when the server is stopped, less than the stop_grace_period of docker-compose.yml.
 timeout = 30
 graceful_timeout = 8
 keepalive = 5
