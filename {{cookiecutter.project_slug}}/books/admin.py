@@ -12,6 +12,8 @@ from books.models import Book
 from core.paging import BoundedPaginator
 from core.search import matching
 
+MAX_FOUND = 1_000
+
 
 @admin.register(Book)
 class BookAdmin(admin.ModelAdmin):
@@ -20,15 +22,19 @@ class BookAdmin(admin.ModelAdmin):
     sortable_by = ("title", "author", "isbn", "created_at")
     list_filter = ("created_at",)
     search_fields = ("search",)
-    search_help_text = "Words of title, subtitle or author, or an ISBN."
+    search_help_text = "Words of title, subtitle or author, or an ISBN: a thousand books that match, at most."
     readonly_fields = ("created_at", "updated_at")
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
+        if not search_term:
+            return queryset, False
         try:
             condition = Q(isbn=normalise(search_term))
         except ValidationError:
             condition = matching(search_term)
-        return queryset.filter(condition), False
+        # All that match would be sorted.
+        found = list(queryset.filter(condition).order_by().values_list("pk", flat=True)[:MAX_FOUND])
+        return queryset.filter(pk__in=found), False

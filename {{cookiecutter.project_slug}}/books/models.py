@@ -25,6 +25,8 @@ class Book(models.Model):
             models.Index(fields=["title", "id"], name="book_title"),
             models.Index(fields=["author", "id"], name="book_author"),
             models.Index(fields=["created_at", "id"], name="book_created_at"),
+            # The books of one author in the usual order.
+            models.Index(fields=["author", "title", "id"], name="book_author_title"),
         )
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
 # How far the rows that a filter lets through are looked for along the ordering.
-WINDOW = 2_000
+WINDOW = 10_000
 
 # The cursor of a page comes back from the client, in an address.
 SIGNER = signing.Signer(salt="core.paging")

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('title', 'id'),
-                'indexes': [models.Index(fields=['title', 'id'], name='book_title'), models.Index(fields=['author', 'id'], name='book_author'), models.Index(fields=['created_at', 'id'], name='book_created_at')],
+                'indexes': [models.Index(fields=['title', 'id'], name='book_title'), models.Index(fields=['author', 'id'], name='book_author'), models.Index(fields=['created_at', 'id'], name='book_created_at'), models.Index(fields=['author', 'title', 'id'], name='book_author_title')],
             },
         ),
     ]

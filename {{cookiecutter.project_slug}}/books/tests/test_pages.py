@@ -8,6 +8,7 @@ from django.conf import settings as project
 
 from books.models import Book
 from books.views import ORDERINGS, PAGE_SIZE
+from core import paging
 from core.paging import SIGNER
 
 pytestmark = pytest.mark.django_db
@@ -80,21 +81,30 @@ def test_search_ignores_accents(client):
         assert "Hugo" in client.get("/", {"search": words}).content.decode()
 
 
+# A search looks for its rows in a window of the ordering, or sorts all of them.
+@pytest.mark.parametrize("window", [1, PAGE_SIZE + 3, 1000])
+@pytest.mark.parametrize("search", ["", "volume"])
 @pytest.mark.parametrize("ordering", ORDERINGS)
-def test_the_pages_of_a_list_show_every_book_once_there_and_back(client, ordering):
+def test_the_pages_of_a_list_show_every_book_once_there_and_back(client, monkeypatch, ordering, search, window):
+    monkeypatch.setattr(paging, "WINDOW", window)
+    number = 2 * PAGE_SIZE + 1
     Book.objects.bulk_create(
-        [Book(title=f"Volume {n % 3}", author=f"Author {n % 2}", isbn=isbn(n)) for n in range(2 * PAGE_SIZE + 1)]
+        [Book(title=f"Volume {n % 3}", author=f"Author {n % 2}", isbn=isbn(n)) for n in range(number)]
     )
+    if search:
+        Book.objects.bulk_create(
+            [Book(title="Tome", author="Author", isbn=isbn(n)) for n in range(number, 2 * number)]
+        )
     pages, cursor = [], ""
     while cursor is not None:
-        page = client.get("/", {"ordering": ordering, "cursor": cursor}).context["page"]
+        page = client.get("/", {"search": search, "ordering": ordering, "cursor": cursor}).context["page"]
         pages.append([book.pk for book in page.rows])
         cursor = page.next
     assert [len(page) for page in pages] == [PAGE_SIZE, PAGE_SIZE, 1]
     assert len({pk for page in pages for pk in page}) == 2 * PAGE_SIZE + 1
     back = []
     while page.previous is not None:
-        page = client.get("/", {"ordering": ordering, "cursor": page.previous}).context["page"]
+        page = client.get("/", {"search": search, "ordering": ordering, "cursor": page.previous}).context["page"]
         back.insert(0, [book.pk for book in page.rows])
     assert back == pages[:-1]
 
