@@ -35,7 +35,7 @@ fix:
 pictures:
     python docs/pictures.py
 
-# Measure: a render against that of an empty template, and requests against what others ship, for half an hour
+# Measure what people wait for, and requests against what others ship, for three quarters of an hour
 bench *options:
-    python benchmarks/render.py
+    python benchmarks/times.py
     uv run --group bench python benchmarks/performance.py "$@"

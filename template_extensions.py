@@ -46,17 +46,20 @@ DEPENDENCIES = frozenset(
 # What installs a project cannot be its name, either.
 INSTALLERS = frozenset(["pip", "setuptools", "uv", "wheel"])
 
-# What a contributor's work leaves in the template's folder, and cookiecutter copies.
-LITTER = re.compile(
-    r"""
-    (\.coverage | \.env | \.hypothesis | \.idea | \.mypy_cache | \.pytest_cache | \.ruff_cache | \.venv | \.vscode
-    | db\.sqlite3[^/]* | staticfiles | uv\.lock) (/.*)?
-    | (.*/)? (__pycache__/.* | [^/]*\.pyc | \.DS_Store)
-    """,
-    re.VERBOSE,
+# What a contributor's work leaves in the template's folder, and cookiecutter copies; first, what the owner of a project
+# may have, too, and must not lose.
+PRECIOUS = (
+    ".env",
+    ".idea",
+    ".venv",
+    ".vscode",
+    "db.sqlite3",
+    "db.sqlite3-journal",
+    "db.sqlite3-shm",
+    "db.sqlite3-wal",
+    "uv.lock",
 )
-# What of it an owner's project may have, too, and must not lose.
-PRECIOUS = re.compile(r"\.env|\.idea|\.venv|\.vscode|db\.sqlite3.*|uv\.lock")
+LITTER = (*PRECIOUS, ".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "staticfiles")
 # A project takes half of it.
 ROOM = 2 * 2**20
 
@@ -198,7 +201,7 @@ def check_output(folder: Path, project: Path) -> None:
     """Raise InvalidAnswerError if the folder's disk is full, or rubbish would be copied over an owner's data."""
     check_room(folder)
     for name in sorted({name.split("/")[0] for name in template_files(None)["litter"]}):
-        if PRECIOUS.fullmatch(name) and (project / name).exists():
+        if name in PRECIOUS and (project / name).exists():
             raise InvalidAnswerError(
                 "output folder", f"the template's own {name} would replace yours", "Use a template without it."
             )
@@ -226,8 +229,14 @@ def template_files(_: object) -> dict[str, Any]:
     for parent, _folders, names in os.walk(folder):
         for name in names:
             path = Path(parent, name).relative_to(folder).as_posix()
-            (litter if LITTER.fullmatch(path) else own).append(path)
+            (litter if is_litter(path) else own).append(path)
     return {"repository": str(folder.parent), "own": own, "litter": litter}
+
+
+def is_litter(path: str) -> bool:
+    """Whether a path in the template's folder, with slashes, is what a contributor's work leaves there."""
+    first, *_ = folders = path.split("/")
+    return first in LITTER or "__pycache__" in folders or path.endswith((".pyc", ".DS_Store"))
 
 
 def in_quotes(text: str) -> str:

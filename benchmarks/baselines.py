@@ -54,7 +54,7 @@ def raw(request: HttpRequest) -> JsonResponse:
 
 urlpatterns = [
     path("tutorial/", Tutorial.as_view()),
-    path("usual/", Usual.as_view({"get": "list"})),
+    path("usual/", Usual.as_view({"get": "list", "post": "create"})),
     path("usual/<int:pk>/", Usual.as_view({"get": "retrieve"}), name="book-detail-usual"),
     path("raw/", raw),
 ]

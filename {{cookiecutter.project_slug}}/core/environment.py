@@ -1,7 +1,7 @@
 """The environment file of development: `python -m core.environment` makes .env from .env.example if there is none."""
 
+import os
 import re
-import secrets
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ def make_env_file(folder: Path = BASE_DIR) -> bool:
     with file:
         (folder / ".env").chmod(0o600)
         file.write(
-            re.sub(r"(?m)^(SECRET_KEY|POSTGRES_PASSWORD)=$", lambda m: m[0] + secrets.token_urlsafe(50), example)
+            re.sub(r"(?m)^(SECRET_KEY|POSTGRES_PASSWORD)=$", lambda match: match[0] + os.urandom(32).hex(), example)
         )
     return True
 
