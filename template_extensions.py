@@ -46,8 +46,8 @@ DEPENDENCIES = frozenset(
 # What installs a project cannot be its name, either.
 INSTALLERS = frozenset(["pip", "setuptools", "uv", "wheel"])
 
-# What a contributor's work leaves in the template's folder, and cookiecutter copies; first, what the owner of a project
-# may have, too, and must not lose.
+# What a contributor's work leaves in the template's folder, and cookiecutter copies. First, what the owner of a
+# project may have, too, and must not lose.
 PRECIOUS = (
     ".env",
     ".idea",
