@@ -86,10 +86,7 @@ control_socket_disable = True
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "access": {"()": "core.logs.AccessFormatter"},
-        "json": {"()": "core.logs.JSONFormatter"},
-    },
+    "formatters": {"access": {"()": "core.logs.AccessFormatter"}, "json": {"()": "core.logs.JSONFormatter"}},
     "handlers": {
         "access": {"class": "logging.StreamHandler", "formatter": "access", "stream": "ext://sys.stdout"},
         "error": {"class": "logging.StreamHandler", "formatter": "json"},

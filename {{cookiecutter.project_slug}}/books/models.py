@@ -20,12 +20,12 @@ class Book(models.Model):
 
     class Meta:
         ordering = ("title", "id")
-        # One for each way to order a list: the id makes each position unique, so that a page can start after it.
+        # For each way to order a list, and for the books of an author in the usual one. The id makes each position
+        # unique, so that a page can start after it.
         indexes = (
             models.Index(fields=["title", "id"], name="book_title"),
             models.Index(fields=["author", "id"], name="book_author"),
             models.Index(fields=["created_at", "id"], name="book_created_at"),
-            # The books of one author in the usual order.
             models.Index(fields=["author", "title", "id"], name="book_author_title"),
         )
 

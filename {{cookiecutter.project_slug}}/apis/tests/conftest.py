@@ -46,11 +46,6 @@ def reader(db: None) -> User:
 
 
 @pytest.fixture
-def as_reader(reader: User) -> API:
-    return api_of(reader)
-
-
-@pytest.fixture
 def as_editor(db: None) -> API:
     """A user who may do everything with the models of this project."""
     editor = User.objects.create_user("editor")
