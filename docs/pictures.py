@@ -14,7 +14,6 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-PICTURES = ROOT / "docs" / "pictures"
 sys.path.append(str(ROOT / "tests"))
 
 from baking import BakedProject  # noqa: E402  # found by the line above
@@ -27,18 +26,19 @@ pre {{ margin: 0; padding: 24px; font: 15px/1.5 monospace; white-space: pre-wrap
 
 
 def main() -> None:
-    """Write each picture twice, as NAME-light.webp and NAME-dark.webp; Swagger UI is always light.
+    """Run `python docs/pictures.py [FOLDER]`: writes NAME-light.webp and NAME-dark.webp; Swagger UI is always light.
 
     Ends with a message if there is no browser.
     """
     program = browser_program() or sys.exit("Chromium is needed for this.")
-    PICTURES.mkdir(exist_ok=True)
+    pictures = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures"
+    pictures.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         printed = render(folder)
         chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
         with serving(BakedProject(Path(folder) / "library", {})) as site:
-            photograph(chromium, site, printed, "light")
-            photograph(chromium, site, printed, "dark")
+            photograph(chromium, site, printed, "light", pictures)
+            photograph(chromium, site, printed, "dark", pictures)
         chromium.close()
 
 
@@ -53,32 +53,32 @@ def render(folder: str) -> str:
     return f"$ uvx cookiecutter gh:OWNER/cookiecutter-drf-docker\n{lines}\n$ "
 
 
-def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["light", "dark"]) -> None:
+def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["light", "dark"], pictures: Path) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 960, "height": 640})
     page = context.new_page()
     page.set_content(TERMINAL.format(html.escape(printed)))
-    save(page, f"render-{scheme}")
+    save(page, pictures / f"render-{scheme}.webp")
     page.goto(site.address)
-    save(page, f"list-{scheme}")
+    save(page, pictures / f"list-{scheme}.webp")
     page.locator(".list li:has(.subtitle) a").first.click()
-    save(page, f"detail-{scheme}")
-    page.set_viewport_size({"width": 1200, "height": 800})
+    save(page, pictures / f"detail-{scheme}.webp")
+    page.set_viewport_size({"width": 1380, "height": 920})
     if scheme == "light":
         page.goto(f"{site.address}/api/docs/")
         page.locator(".opblock-tag", has_text="books").evaluate("tag => tag.scrollIntoView()")
-        save(page, "swagger")
+        save(page, pictures / "swagger.webp")
     sign_in(Visit(page, site.address), site)
     page.goto(f"{site.address}/admin/books/book/")
-    save(page, f"admin-{scheme}")
+    save(page, pictures / f"admin-{scheme}.webp")
     context.close()
 
 
-def save(page: Page, name: str) -> None:
+def save(page: Page, file: Path) -> None:
     """A WebP picture of the window; playwright itself only knows PNG and JPEG, which are several times larger."""
     page.wait_for_load_state("networkidle")
     devtools = page.context.new_cdp_session(page)
     picture = devtools.send("Page.captureScreenshot", {"format": "webp", "quality": 80})
-    (PICTURES / f"{name}.webp").write_bytes(base64.b64decode(picture["data"]))
+    file.write_bytes(base64.b64decode(picture["data"]))
 
 
 if __name__ == "__main__":

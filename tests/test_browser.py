@@ -3,14 +3,17 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from baking import Bake, BakedProject, free_port, need, running
+from baking import ROOT, Bake, BakedProject, free_port, need, running
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
@@ -30,6 +33,8 @@ SCREENS = [
     pytest.param("light", DESKTOP, id="light desktop"),
     pytest.param("dark", DESKTOP, id="dark desktop"),
 ]
+# Both widths and both colours, in two screens.
+TWO_SCREENS = [SCREENS[1], SCREENS[2]]
 # What the project's own templates make; the last is a page of errors.
 OWN_PAGES = ["/", "/?search=jane", "/?search=nothing-has-this-name", "/books/1/", "/no-such-page/"]
 VARIABLES = {"DEBUG": "false", "HTTPS": "false"}
@@ -211,7 +216,7 @@ def test_each_stop_of_the_tabulator_key_can_be_seen(visiting: Visiting, site: Si
         assert focused.evaluate("element => getComputedStyle(element).outlineStyle") != "none"
 
 
-@pytest.mark.parametrize(("scheme", "size"), [SCREENS[1], SCREENS[2]])
+@pytest.mark.parametrize(("scheme", "size"), TWO_SCREENS)
 def test_a_book_is_found_and_read_by_keyboard(visiting: Visiting, site: Site, scheme: str, size: Any) -> None:
     visit = visiting(site, scheme, size)
     page = visit.page
@@ -225,8 +230,9 @@ def test_a_book_is_found_and_read_by_keyboard(visiting: Visiting, site: Site, sc
     expect(page.get_by_text("9798000000717")).to_be_visible()
 
 
-def test_the_pages_of_the_list_are_turned_by_keyboard(visiting: Visiting, site: Site) -> None:
-    visit = visiting(site)
+@pytest.mark.parametrize(("scheme", "size"), TWO_SCREENS)
+def test_the_pages_of_the_list_are_turned_by_keyboard(visiting: Visiting, site: Site, scheme: str, size: Any) -> None:
+    visit = visiting(site, scheme, size)
     page = visit.page
     visit.go("/")
     first = page.get_by_role("link", name="Bergen before Dawn")
@@ -238,27 +244,33 @@ def test_the_pages_of_the_list_are_turned_by_keyboard(visiting: Visiting, site: 
     expect(first).to_be_visible()
 
 
-def test_a_book_is_added_in_the_admin_with_a_bad_and_then_a_good_isbn(visiting: Visiting, site: Site) -> None:
-    visit = visiting(site)
+@pytest.mark.parametrize(("scheme", "size"), TWO_SCREENS)
+def test_a_book_is_added_in_the_admin_with_a_bad_and_then_a_good_isbn(
+    visiting: Visiting, site: Site, scheme: str, size: Any
+) -> None:
+    title, good = ("Utopia", "978-0-14-144232-7") if size == PHONE else ("Dracula", "978-0-14-143984-6")
+    bad = good[:-1] + str((int(good[-1]) + 1) % 10)
+    visit = visiting(site, scheme, size)
     page = visit.page
     sign_in(visit, site)
     visit.press(page.get_by_role("main").get_by_role("link", name="Books", exact=True).last)
     visit.press(page.get_by_role("main").get_by_role("link", name="Add book"))
-    visit.write(page.get_by_role("textbox", name="Title:", exact=True), "Utopia")
+    visit.write(page.get_by_role("textbox", name="Title:", exact=True), title)
     visit.write(page.get_by_role("textbox", name="Author"), "Thomas More")
     isbn = page.get_by_role("textbox", name="ISBN")
-    visit.write(isbn, "978-0-14-144232-8")
+    visit.write(isbn, bad)
     page.keyboard.press("Enter")
     expect(page.get_by_text("The check digit of this ISBN is wrong.")).to_be_visible()
-    visit.write(isbn, "978-0-14-144232-7")
+    visit.write(isbn, good)
     page.keyboard.press("Enter")
     expect(page.get_by_text("was added successfully")).to_be_visible()
-    visit.go("/?search=utopia")
-    expect(page.get_by_text("9780141442327")).to_be_visible()
+    visit.go(f"/?search={title}")
+    expect(page.get_by_text(good.replace("-", ""))).to_be_visible()
 
 
-def test_a_token_opens_the_api_in_swagger_ui(visiting: Visiting, site: Site) -> None:
-    visit = visiting(site)
+@pytest.mark.parametrize(("scheme", "size"), TWO_SCREENS)
+def test_a_token_opens_the_api_in_swagger_ui(visiting: Visiting, site: Site, scheme: str, size: Any) -> None:
+    visit = visiting(site, scheme, size)
     page = visit.page
     credentials = {"username": "admin", "password": site.password}
     token = page.request.post(f"{site.address}/api/v1/auth/token/", data=credentials).json()["token"]
@@ -276,13 +288,15 @@ def test_a_token_opens_the_api_in_swagger_ui(visiting: Visiting, site: Site) -> 
     expect(who.locator(".live-responses-table")).to_contain_text('"username": "admin"')
 
 
-def test_a_book_is_sent_from_the_browsable_api(visiting: Visiting, site: Site) -> None:
-    visit = visiting(site)
+@pytest.mark.parametrize(("scheme", "size"), TWO_SCREENS)
+def test_a_book_is_sent_from_the_browsable_api(visiting: Visiting, site: Site, scheme: str, size: Any) -> None:
+    isbn = "978-0-14-118280-3" if size == PHONE else "978-0-14-143971-6"
+    visit = visiting(site, scheme, size)
     page = visit.page
     sign_in(visit, site)
     visit.go("/api/")
     visit.press(page.get_by_role("link", name="/api/v1/books/"))
-    book = {"title": "Ulysses", "author": "James Joyce", "isbn": "978-0-14-118280-3"}
+    book = {"title": "Ulysses", "author": "James Joyce", "isbn": isbn}
     visit.write(page.get_by_role("textbox", name="Content"), json.dumps(book))
     visit.press(page.get_by_role("button", name="POST"))
     expect(page.get_by_text("HTTP 201 Created")).to_be_visible()
@@ -329,3 +343,11 @@ def test_the_list_asks_the_database_three_times_at_most(site: Site) -> None:
     status, queries = site.project.manage("shell", "--verbosity", "0", "--command", code, **VARIABLES).split()
     assert status == "200"
     assert 1 <= int(queries) <= 3
+
+
+def test_the_pictures_of_the_readme_are_made_by_their_recipe(browser: Browser, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, str(ROOT / "docs" / "pictures.py"), str(tmp_path)], check=True)
+    made = {path.name for path in tmp_path.iterdir()}
+    shown = set(re.findall(r'"docs/pictures/([^"]+)"', (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert made == shown == {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+    assert max(path.stat().st_size for path in (ROOT / "docs" / "pictures").iterdir()) < 60_000

@@ -4,19 +4,18 @@ Counting pages and skipping rows, as `Paginator` does, costs more with every row
 loses rows while others write. https://use-the-index-luke.com/no-offset
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.core import signing
 from django.core.paginator import Paginator
-from django.db.models import F, Field, Func, Lookup, OrderBy, QuerySet, Value
+from django.db.models import Count, F, Field, Func, Max, Min, OrderBy, QuerySet, Value
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
+from django.db.models.lookups import GreaterThan, LessThan
 
 # How far the rows that a filter lets through are looked for along the ordering.
-WINDOW = 10_000
+WINDOW = 5_000
 
 # The cursor of a page comes back from the client, in an address.
 SIGNER = signing.Signer(salt="core.paging")
@@ -50,21 +49,28 @@ def paginate(queryset: QuerySet[Any], *, ordering: str, size: int, cursor: str =
     `cursor` is `next` or `previous` of another page, "" for the first one.
     Raises InvalidCursorError if it is neither or belongs to another ordering.
     """
-    columns = name, key = ordering.removeprefix("-"), queryset.model._meta.pk.name
+    name, key = ordering.removeprefix("-"), queryset.model._meta.pk.name
     backwards, position = read_cursor(cursor, ordering)
     descending = ordering.startswith("-") != backwards
-    order = [f"-{column}" if descending else column for column in columns]
-    beyond, within = (LessThan, GreaterThanOrEqual) if descending else (GreaterThan, LessThanOrEqual)
+    order = [f"-{column}" if descending else column for column in (name, key)]
     everything, filtered = queryset.model._default_manager.all(), bool(queryset.query.where)
     if position:
-        queryset, everything = (seek(rows, beyond, columns, position) for rows in (queryset, everything))
-    queryset = queryset.order_by(*order)
-    # A database takes the rows that a filter lets through for evenly spread. So it follows the ordering for a frequent
-    # one, through the whole table if they all stand at its end. Here it may do so for `WINDOW` rows; if these do not
-    # hold enough, it looks all of them up and sorts them, by an expression that no index knows.
-    edge = everything.order_by(*order).values_list(*columns)[WINDOW : WINDOW + 1].first() if filtered else None
-    rows = list((seek(queryset, within, columns, edge) if edge else queryset)[: size + 1])
-    if edge and len(rows) <= size:
+        fields = [queryset.model._meta.get_field(name), queryset.model._meta.pk]
+        values = [Value(field.to_python(text), field) for field, text in zip(fields, position, strict=True)]
+        beyond = (LessThan if descending else GreaterThan)(Row(F(name), F(key)), Row(*values))
+        everything, queryset = everything.filter(beyond), queryset.filter(beyond)
+    queryset = nearby = queryset.order_by(*order)
+    if filtered:
+        # A database takes the rows that a filter lets through for evenly spread. So it follows the ordering for a
+        # frequent one, through the whole table if they all stand at its end. Here it may do so for `WINDOW` rows.
+        window = everything.order_by(*order)[:WINDOW].aggregate(
+            rows=Count(key), end=(Min if descending else Max)(name)
+        )
+        if window["rows"] == WINDOW:
+            nearby = queryset.filter(**{f"{name}__{'gte' if descending else 'lte'}": window["end"]})
+    rows = list(nearby[: size + 1])
+    if nearby is not queryset and len(rows) <= size:
+        # All of them are looked up and sorted, by an expression that no index knows.
         rows = list(queryset.order_by(OrderBy(Coalesce(name, name), descending=descending), order[1])[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
@@ -84,15 +90,6 @@ def paginate(queryset: QuerySet[Any], *, ordering: str, size: int, cursor: str =
         next=neighbour(rows[-1], backwards=False) if (position if backwards else more) else None,
         previous=neighbour(rows[0], backwards=True) if (more if backwards else position) else None,
     )
-
-
-def seek(
-    queryset: QuerySet[Any], lookup: type[Lookup], columns: tuple[str, str], values: Sequence[Any]
-) -> QuerySet[Any]:
-    """The rows whose columns, taken as one, compare so with the values."""
-    fields = [queryset.model._meta.get_field(column) for column in columns]
-    row = Row(*(Value(field.to_python(value), field) for value, field in zip(values, fields, strict=True)))
-    return queryset.filter(lookup(Row(*map(F, columns)), row))
 
 
 def read_cursor(cursor: str, ordering: str) -> tuple[bool, list[str]]:
