@@ -84,6 +84,10 @@ MUTATIONS = {
         "apis/authentication.py", ", expires_at__gt=timezone.now()", "", "apis/tests/test_api.py"
     ),
     "variable missing in the README": Mutation("README.md", "| `LOG_LEVEL` |", "| LOG_LEVEL |", SETTINGS),
+    "rows beyond the window missing": Mutation(
+        "core/paging.py", "if nearby is not queryset and len(rows) <= size:", "if False:", PAGES
+    ),
+    "search of the admin without a limit": Mutation("books/admin.py", "[:MAX_FOUND]", "", MODELS),
     "list counts its rows": Mutation(
         "core/paging.py",
         "    backwards, position = read_cursor",

@@ -74,12 +74,14 @@ def test_the_admin_adds_lists_and_finds_a_book(admin_client):
     assert "0 books" in admin_client.get("/admin/books/book/", {"q": "dickens"}).content.decode()
 
 
-def test_the_list_of_the_admin_counts_no_more_rows_than_its_limit(admin_client, monkeypatch):
+def test_the_list_of_the_admin_counts_and_finds_no_more_rows_than_its_limits(admin_client, monkeypatch):
     monkeypatch.setattr("core.paging.BoundedPaginator.LIMIT", 10)
+    monkeypatch.setattr("books.admin.MAX_FOUND", 5)
     seed(20)
     with CaptureQueriesContext(connection) as queries:
-        page = admin_client.get("/admin/books/book/", {"q": "e"})
-    assert page.context["cl"].result_count <= 10
+        page = admin_client.get("/admin/books/book/")
+        found = admin_client.get("/admin/books/book/", {"q": "t"})
+    assert (page.context["cl"].result_count, found.context["cl"].result_count) == (10, 5)
     counts = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
     assert counts
     assert all("LIMIT" in sql for sql in counts)
