@@ -27,6 +27,8 @@ pytestmark = pytest.mark.xdist_group("docker")
 
 PASSWORD = "a-long-passphrase-7"
 UNLIMITED = {"web": {"environment": dict.fromkeys(("THROTTLE_ANON", "THROTTLE_USER", "THROTTLE_LOGIN"), "90000/min")}}
+# A day is a window that no test sees the end of.
+FEW_LOGINS = {"web": {"environment": UNLIMITED["web"]["environment"] | {"THROTTLE_LOGIN": "10/day"}}}
 LOCK = Path(tempfile.gettempdir()) / "cookiecutter-drf-docker-containers.lock"
 
 
@@ -73,7 +75,8 @@ class Stack:
         if self.override:
             file = self.project.path.parent / f"{self.name}.json"
             file.write_text(json.dumps(self.override), encoding="utf-8")
-            variables["COMPOSE_FILE"] = f"docker-compose.yml:{file}"
+            others = [path.name for path in self.project.path.glob("docker-compose.override.yml")]
+            variables["COMPOSE_FILE"] = ":".join(["docker-compose.yml", *others, str(file)])
         return variables
 
     def up(self, *options: str, **variables: Any) -> None:
@@ -454,7 +457,7 @@ def replicas(project: BakedProject) -> Iterator[Stack]:
     file = project.path / "docker-compose.override.yml"
     file.write_text(block[1], encoding="utf-8")
     try:
-        with containers(project) as stack:
+        with containers(project, services=FEW_LOGINS) as stack:
             stack.up()
             yield stack
     finally:
@@ -521,7 +524,7 @@ except urllib.error.HTTPError as error: print(error.code)
     assert on_each("/api/v1/auth/user/", **headers) == ["200"] * 3
     login = {"username": "tester", "password": "wrong"}
     address = f"http://127.0.0.1:{replicas.port}/api/v1/auth/token/"
-    # Ten a minute, of which making the token took one.
+    # Ten, of which making the token took one.
     statuses = [httpx.post(address, json=login, timeout=10).status_code for _ in range(12)]
     assert statuses.count(429) == 3
     assert statuses[-3:] == [429] * 3
@@ -553,7 +556,7 @@ def test_the_log_of_the_server_is_one_line_of_json_for_each_request(stack: Stack
 
 
 def test_the_cache_is_shared_when_its_profile_is_on(project: BakedProject) -> None:
-    environment = {"CACHE_URL": "redis://cache:6379/0"}
+    environment = FEW_LOGINS["web"]["environment"] | {"CACHE_URL": "redis://cache:6379/0"}
     with containers(project, ports=2, services={"web": {"environment": environment}}) as stack:
         stack.up("--scale", "web=2", COMPOSE_PROFILES="cache")
         try:

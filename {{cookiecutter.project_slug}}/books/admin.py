@@ -18,8 +18,7 @@ MAX_FOUND = 1_000
 @admin.register(Book)
 class BookAdmin(admin.ModelAdmin):
     list_display = ("title", "subtitle", "author", "isbn", "created_at")
-    # Each has an index.
-    sortable_by = ("title", "author", "isbn", "created_at")
+    sortable_by = ("title", "author", "isbn", "created_at")  # each has an index
     list_filter = ("created_at",)
     search_fields = ("search",)
     search_help_text = "Words of title, subtitle or author, or an ISBN: a thousand books that match, at most."

@@ -39,7 +39,7 @@ def test_the_asgi_application_answers():
         scope = {"type": "http", "method": "GET", "path": "/health/live", "headers": [], "query_string": b""}
         server = ApplicationCommunicator(asgi.application, scope)
         await server.send_input({"type": "http.request"})
-        return [await server.receive_output(), await server.receive_output()]
+        return [await server.receive_output(timeout=60) for _ in range(2)]
 
     start, body = asyncio.run(exchange())
     assert start["status"] == 200
