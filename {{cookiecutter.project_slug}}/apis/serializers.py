@@ -25,12 +25,7 @@ class ISBNField(TextField):
             raise serializers.ValidationError(error.message, code=error.code) from error
 
 
-BOOK = {
-    "title": "Emma",
-    "subtitle": "",
-    "author": "Jane Austen",
-    "isbn": "9780141439587",
-}
+BOOK = {"title": "Emma", "subtitle": "", "author": "Jane Austen", "isbn": "9780141439587"}
 
 
 @extend_schema_serializer(
@@ -59,3 +54,4 @@ class BookSerializer(serializers.HyperlinkedModelSerializer[Book]):
     class Meta:
         model = Book
         fields = ("id", "url", "title", "subtitle", "author", "isbn", "created_at", "updated_at")
+        extra_kwargs = {"isbn": {"max_length": 20}}  # as it is sent

@@ -62,9 +62,11 @@ class ModelViewSet(Base, viewsets.ModelViewSet):
 
 
 class TextField(serializers.CharField):
-    """Text and nothing else: DRF's own field takes the number 5 for the text "5"."""
+    """Text and nothing else: DRF's own field takes the number 5 for "5", and measures a text after it is trimmed."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
