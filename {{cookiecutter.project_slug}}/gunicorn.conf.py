@@ -40,7 +40,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.started: dict[Any, float] = {}
 
     def handle(self, conn: Any) -> Any:
-        """Answer a request, in one of the threads."""
         self.started[conn] = time.monotonic()
         try:
             return super().handle(conn)
@@ -51,7 +50,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """What gunicorn calls every second, outside of the threads."""
         super().notify()
         for conn, started in list(self.started.items()):
-            if time.monotonic() - started > self.cfg.timeout:
+            if 0 < self.cfg.timeout < time.monotonic() - started:
                 self.started.pop(conn, None)
                 self.log.warning("A request took longer than %s s and was ended.", self.cfg.timeout)
                 # A thread that waits for the client goes on at once; one that computes cannot send its answer.

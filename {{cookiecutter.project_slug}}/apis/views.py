@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from apis.serializers import BookSerializer
 from books.isbn import normalise
 from books.models import Book
-from core.filters import UTCFilter
+from core.filters import TextFilter, UTCFilter
 from core.generics import ModelViewSet
 from core.search import matching
 
@@ -22,11 +22,11 @@ COLUMNS = [name for name in BookSerializer.Meta.fields if name != "url"]
 
 
 class BookFilter(filters.FilterSet):
-    author = filters.CharFilter(max_length=100, help_text="The whole name of the author.")
+    author = TextFilter(max_length=100, help_text="The whole name of the author.")
     isbn = filters.CharFilter(method="by_isbn", max_length=20, help_text="An ISBN in either form.")
     created_after = UTCFilter("created_at", "gt", help_text="Added after this time.")
     created_before = UTCFilter("created_at", "lt", help_text="Added before this time.")
-    search = filters.CharFilter(method="by_words", max_length=200, help_text="Words of title, subtitle or author.")
+    search = TextFilter(method="by_words", max_length=200, help_text="Words of title, subtitle or author.")
 
     @extend_schema_field({"type": "string", "format": "isbn"})
     def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:

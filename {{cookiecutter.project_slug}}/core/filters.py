@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django_filters import CharFilter, IsoDateTimeFilter
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 from rest_framework.views import APIView
 
@@ -32,6 +33,15 @@ class StrictFilterBackend(DjangoFilterBackend):
         # Making the form of the filters is a quarter of the work of a list.
         used = any(name in filters for name in request.query_params)
         return super().filter_queryset(request, queryset, view) if used else queryset
+
+
+class TextFilter(CharFilter):
+    """A filter by a text, whose greatest length the OpenAPI document has, too."""
+
+    def __init__(self, *args: Any, max_length: int, **kwargs: Any) -> None:
+        super().__init__(*args, max_length=max_length, **kwargs)
+        # It describes instances as well as classes and functions, for which it has types.
+        extend_schema_field({"type": "string", "maxLength": max_length})(self)  # type: ignore[type-var]
 
 
 class UTCField(IsoDateTimeField):
