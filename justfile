@@ -14,9 +14,9 @@ demo:
 test *options:
     python -m pytest --numprocesses auto --dist loadscope "$@"
 
-# Try many more random answers than the tests do; `just fuzz 5000` says how many
+# Try many more random answers than the tests do, and other requests; `just fuzz 5000` says how many answers
 fuzz examples="1000":
-    EXAMPLES="$1" python -m pytest -n auto tests/test_answers.py -k any_
+    EXAMPLES="$1" python -m pytest -n auto tests/test_answers.py tests/test_api_served.py -k 'any_ or schemathesis'
 
 # Format, lint and types, of the repository and of the template's folder in place
 check:

@@ -64,9 +64,9 @@ workers = int(os.environ.setdefault("WEB_CONCURRENCY", str(max(2, processors()))
 # Milliseconds. Only requests have a limit by default: a migration may take its time.
 os.environ.setdefault("STATEMENT_TIMEOUT", "5000")
 worker_class = Worker
-# The most of a process. A slow client holds one until its request is complete, so there are enough for hundreds of
-# them; they start when they are needed, and the pool of connections limits how many ask the database at once.
-threads = 200
+# The most of a process. A slow client holds one until its request is complete: there are enough for hundreds, even
+# if one process accepts most of them. They start when they are needed, and the pool limits how many ask the database.
+threads = 400
 
 # The project is loaded once, before the workers are forked: they share its memory, and a wrong setting ends the
 # server with its message instead of ending one worker after the other.
