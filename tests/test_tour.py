@@ -97,6 +97,7 @@ def follow(project: BakedProject, command: str, expected: str) -> None:
     # What a failure shows is all that the command prints.
     whole, last_line = command.removesuffix(LAST_LINE), command.endswith(LAST_LINE)
     while True:
+        # Some commands are there to fail, and a server that reloads refuses curl; what counts is what is printed.
         output = project.run("sh", "-c", f"{whole} || true").strip()
         if re.fullmatch(pattern(expected.strip()), output.splitlines()[-1] if last_line and output else output):
             return
