@@ -5,6 +5,7 @@ Cookiecutter runs each check as a filter right after its question, by a private 
 """
 
 import contextlib
+import json
 import os
 import re
 import runpy
@@ -233,6 +234,11 @@ def template_files(_: object) -> dict[str, Any]:
     return {"repository": str(folder.parent), "own": own, "litter": litter}
 
 
+def as_python(value: object) -> str:
+    """Texts, numbers, lists and dictionaries, as Python's source has them, in ASCII."""
+    return ascii(json.loads(json.dumps(value)))
+
+
 def is_litter(path: str) -> bool:
     """Whether a path in the template's folder, with slashes, is what a contributor's work leaves there."""
     first, *_ = folders = path.split("/")
@@ -277,6 +283,7 @@ MARKDOWN = re.compile(
 
 
 FILTERS = (
+    as_python,
     check_answers,
     check_command_line,
     check_description,

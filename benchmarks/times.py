@@ -6,7 +6,6 @@ taken from caches, which the first run of each fills. What needs Docker is left 
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -140,12 +139,12 @@ def render(template: Path, output: Path) -> float:
 def hook(folder: Path) -> list[float]:
     """The processor time of the hook, in seconds, in a project that is rendered already."""
     project, script = folder / "ours" / "0" / "library", folder / "hook.py"
-    answers = json.dumps({"include_books": True, "include_apis": True, "ci": "github", "project_slug": "library"})
+    answers = {"include_books": True, "include_apis": True, "ci": "github", "project_slug": "library"}
     source = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
     own = [path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()]
-    files = json.dumps({"repository": str(ROOT), "own": own, "litter": []})
-    source = source.replace("{{ cookiecutter | tojson }}", answers)
-    script.write_text(source.replace("{{ cookiecutter | template_files | tojson }}", files), encoding="utf-8")
+    files = {"repository": str(ROOT), "own": own, "litter": []}
+    source = source.replace("{{cookiecutter | as_python}}", ascii(answers))
+    script.write_text(source.replace("{{cookiecutter | template_files | as_python}}", ascii(files)), encoding="utf-8")
     seconds = []
     for _ in range(7):
         before = os.times()

@@ -2,17 +2,15 @@
 
 Nothing here may fail because uv, git or the network is missing. An update of a project by cruft runs this for the
 old and the new version of the template and compares the two: what git tracks must come out the same each time.
+
+Imports of contextlib, json, pathlib and re take longer than all else here: a usual run does without them.
 """
 
-import contextlib
-import json
 import os
-import re
 import stat
 import sys
-from pathlib import Path
 
-ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+ANSWERS = {{cookiecutter | as_python}}  # noqa: F821  # Jinja writes a dictionary here
 BOOKS = ANSWERS["include_books"]
 APIS = ANSWERS["include_apis"]
 CI = ANSWERS["ci"]
@@ -45,7 +43,7 @@ DECLINED = {
 }
 
 # What lies in the template's folder: its own files, and what a contributor's work leaves there.
-FILES = json.loads(r"""{{ cookiecutter | template_files | tojson }}""")
+FILES = {{cookiecutter | template_files | as_python}}  # noqa: F821
 REPOSITORY = FILES["repository"]
 
 
@@ -67,28 +65,33 @@ def main() -> None:
 
 def make_writable() -> None:
     """Let the owner change the project: its files have the rights of the template's, which may be read-only."""
-    for path in map(Path, FILES["own"] + FILES["litter"]):
-        if path.is_file() and not (mode := path.stat().st_mode) & stat.S_IWUSR:
-            path.chmod(mode | stat.S_IWUSR)
+    for name in FILES["own"] + FILES["litter"]:
+        if os.path.isfile(name) and not (mode := os.stat(name).st_mode) & stat.S_IWUSR:
+            os.chmod(name, mode | stat.S_IWUSR)
 
 
 def delete(name: str) -> None:
     """Delete a file, if it is there, and the folders that are empty without it."""
-    path = Path(name)
-    path.unlink(missing_ok=True)
-    for folder in path.parents[:-1]:
-        try:
-            folder.rmdir()
-        except OSError:
-            return
+    if os.path.lexists(name):
+        os.remove(name)
+    try:
+        os.removedirs(os.path.dirname(name))
+    except OSError:
+        return
 
 
 def make_env_file() -> None:
-    """Make `.env` as the project itself does. An import would leave bytecode, and runpy takes its time to load."""
-    path = Path("core/environment.py")
-    module: dict = {"__name__": "environment", "__file__": str(path)}
-    exec(path.read_text(encoding="utf-8"), module)
-    module["make_env_file"](Path())
+    """Make `.env` as core/environment.py does, whose imports would take longer than the rest of a usual run."""
+    with open(".env.example", encoding="utf-8") as example:
+        text = example.read()
+    for name in ("SECRET_KEY", "POSTGRES_PASSWORD"):
+        text = text.replace(f"\n{name}=\n", f"\n{name}={os.urandom(32).hex()}\n")
+    try:
+        with open(".env", "x", encoding="utf-8", newline="\n") as file:
+            os.chmod(".env", 0o600)
+            file.write(text)
+    except FileExistsError:
+        return
 
 
 def link() -> bool:
@@ -96,6 +99,11 @@ def link() -> bool:
     # The words of cookiecutter's user: a URL, an abbreviation such as gh:, or a login as in git@example.com:me/it. One
     # letter and a colon are a drive of Windows.
     address = str(ANSWERS.get("_template", ""))
+    if ":" not in address:
+        return False
+    import json  # noqa: PLC0415
+    import re  # noqa: PLC0415
+
     if not re.match(r"[\w+.-]{2,}:|[\w.-]+@[\w.-]+:", address) or address.endswith(".zip"):
         return False
     try:
@@ -106,7 +114,8 @@ def link() -> bool:
     # Git tracks the file that this goes to: no password or token may be in it. A login name may.
     template = re.sub(r"(?i)^(https?://)[^/]*@|^(\w+://[^/:@]*):[^/]*(?=@)", r"\1\2", template)
     # In the order of cookiecutter.json, as cruft has them: Jinja has sorted the answers, and what is inside of them.
-    questions = json.loads(Path(REPOSITORY, "cookiecutter.json").read_text(encoding="utf-8"))
+    with open(os.path.join(REPOSITORY, "cookiecutter.json"), encoding="utf-8") as file:
+        questions = json.load(file)
     context = {
         name: asked if asked == ANSWERS[name] else ANSWERS[name]
         for name, asked in questions.items()
@@ -120,24 +129,27 @@ def link() -> bool:
         "directory": "".join(directory).rstrip("/") or None,
     }
     text = json.dumps(state, ensure_ascii=False, indent=2, separators=(",", ": "))
-    Path(".cruft.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    with open(".cruft.json", "w", encoding="utf-8", newline="\n") as file:
+        file.write(f"{text}\n")
     return True
 
 
 def lock() -> bool:
     """Make `uv.lock` and return whether it was made. What is in uv's cache is enough where there is no network."""
-    if not any(Path(folder, name).exists() for folder in os.get_exec_path() for name in ("uv", "uv.exe")):
+    programs = (os.path.join(folder, name) for folder in os.get_exec_path() for name in ("uv", "uv.exe"))
+    if not any(map(os.path.exists, programs)):
         return False
     for options in ([], ["--offline"]):
-        with contextlib.suppress(OSError):
+        try:
             run("uv", "lock", "--quiet", *options, folder=".")
-            return True
+        except OSError:
+            continue
+        return True
     return False
 
 
 def run(*command: str, folder: str = REPOSITORY) -> str:
     """What a command prints. Raises OSError if it is not there, fails, or takes more than two minutes."""
-    # A quarter of the time of this hook, where neither git nor uv is asked.
     import subprocess  # noqa: PLC0415
 
     environment = {**os.environ, "UV_HTTP_RETRIES": "0"}

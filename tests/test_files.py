@@ -119,6 +119,17 @@ def test_every_project_has_a_secret_of_its_own(bake: Bake) -> None:
     assert bake().read(".env") != bake().read(".env")
 
 
+def test_the_render_and_the_project_make_the_same_environment_file(bake: Bake) -> None:
+    project = bake()
+    rendered = project.read(".env")
+    (project.path / ".env").unlink()
+    project.run("python", "-m", "core.environment")
+    made = project.read(".env")
+    secret = re.compile(r"[0-9a-f]{64}")
+    assert len(secret.findall(made)) == 2
+    assert secret.sub("secret", rendered) == secret.sub("secret", made)
+
+
 def test_few_files_hold_jinja() -> None:
     tracked = subprocess.check_output(["git", "ls-files", "-z", TEMPLATE.name], cwd=ROOT, text=True).split("\0")
     copied = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))["_copy_without_render"]
