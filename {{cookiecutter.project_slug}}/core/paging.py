@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core import signing
 from django.core.paginator import Paginator
-from django.db.models import Count, F, Field, Func, Max, Min, OrderBy, QuerySet, Value
+from django.db.models import Count, F, Field, Func, Max, Min, OrderBy, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, LessThan
 
@@ -53,19 +53,18 @@ def paginate(queryset: QuerySet[Any], *, ordering: str, size: int, cursor: str =
     backwards, position = read_cursor(cursor, ordering)
     descending = ordering.startswith("-") != backwards
     order = [f"-{column}" if descending else column for column in (name, key)]
-    everything, filtered = queryset.model._default_manager.all(), bool(queryset.query.where)
+    filtered, beyond = bool(queryset.query.where), Q()
     if position:
         fields = [queryset.model._meta.get_field(name), queryset.model._meta.pk]
         values = [Value(field.to_python(text), field) for field, text in zip(fields, position, strict=True)]
-        beyond = (LessThan if descending else GreaterThan)(Row(F(name), F(key)), Row(*values))
-        everything, queryset = everything.filter(beyond), queryset.filter(beyond)
+        beyond = Q((LessThan if descending else GreaterThan)(Row(F(name), F(key)), Row(*values)))
+        queryset = queryset.filter(beyond)
     queryset = nearby = queryset.order_by(*order)
     if filtered:
         # A database takes the rows that a filter lets through for evenly spread. So it follows the ordering for a
         # frequent one, through the whole table if they all stand at its end. Here it may do so for `WINDOW` rows.
-        window = everything.order_by(*order)[:WINDOW].aggregate(
-            rows=Count(key), end=(Min if descending else Max)(name)
-        )
+        walked = queryset.model._default_manager.filter(beyond).order_by(*order)[:WINDOW]
+        window = walked.aggregate(rows=Count(key), end=(Min if descending else Max)(name))
         if window["rows"] == WINDOW:
             nearby = queryset.filter(**{f"{name}__{'gte' if descending else 'lte'}": window["end"]})
     rows = list(nearby[: size + 1])
