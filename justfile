@@ -38,4 +38,5 @@ pictures:
 # Measure what people wait for, and requests against what others ship, for three quarters of an hour
 bench *options:
     python benchmarks/times.py
+    python benchmarks/memory.py
     uv run --group bench python benchmarks/performance.py "$@"
