@@ -121,10 +121,7 @@ class ProblemMiddleware:
 
     TEXTS = {
         400: ("bad_request", "The server could not make sense of this request."),
-        403: (
-            "permission_denied",
-            "The request is refused: the token of its form, or its origin, is wrong.",
-        ),
+        403: ("permission_denied", "The request is refused: the token of its form, or its origin, is wrong."),
         404: ("not_found", "There is nothing at this address."),
         405: ("method_not_allowed", "This address does not know the method."),
         413: ("too_large", "The request is too large."),

@@ -48,7 +48,7 @@ class AutoSchema(SpectacularAutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        codes = {**ANY, 503: "unavailable"}
+        codes = dict(ANY)
         if "requestBody" in operation:
             codes |= BODY
         if any(parameter["in"] == "query" for parameter in operation.get("parameters", [])):

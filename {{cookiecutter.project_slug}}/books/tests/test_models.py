@@ -95,8 +95,7 @@ def test_the_admin_says_what_is_wrong_with_an_isbn(admin_client):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["9780141439518", "978-0-14-143951-8", " 978 0141439518 ", "0141439513", "0-14-143951-3"],
+    "text", ["9780141439518", "978-0-14-143951-8", " 978 0141439518 ", "0141439513", "0-14-143951-3"]
 )
 def test_every_form_of_an_isbn_becomes_its_thirteen_digits(text):
     assert normalise(text) == "9780141439518"
@@ -115,8 +114,7 @@ def test_a_wrong_check_digit_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "978", "97801414395180", "978014143951X", "9770141439518", "٩٧٨٠١٤١٤٣٩٥١٨", "X141439513", "a" * 9999],
+    "text", ["", "978", "97801414395180", "978014143951X", "9770141439518", "٩٧٨٠١٤١٤٣٩٥١٨", "X141439513", "a" * 9999]
 )
 def test_what_is_no_isbn_is_refused(text):
     with pytest.raises(ValidationError) as error:

@@ -51,8 +51,7 @@ def test_an_unknown_host_name_is_refused(client):
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "title"),
-    [(ZeroDivisionError, 500, "Server error"), (OperationalError, 503, "Not available")],
+    ("error", "status", "title"), [(ZeroDivisionError, 500, "Server error"), (OperationalError, 503, "Not available")]
 )
 def test_an_unexpected_error_gets_a_page_without_details(client, monkeypatch, error, status, title):
     def fail(self, request):
