@@ -84,9 +84,7 @@ MUTATIONS = {
         "apis/authentication.py", ", expires_at__gt=timezone.now()", "", "apis/tests/test_api.py"
     ),
     "variable missing in the README": Mutation("README.md", "| `LOG_LEVEL` |", "| LOG_LEVEL |", SETTINGS),
-    "rows beyond the window missing": Mutation(
-        "core/paging.py", "if nearby is not queryset and len(rows) <= size:", "if False:", PAGES
-    ),
+    "rows beyond the nearest missing": Mutation("core/paging.py", "if len(rows) < count:", "if False:", PAGES),
     "search of the admin without a limit": Mutation("books/admin.py", "[:MAX_FOUND]", "", MODELS),
     "list counts its rows": Mutation(
         "core/paging.py",

@@ -67,6 +67,7 @@ PATHS = [
     "/api/v1/books/?created_after=2000-01-01T00:00:00Z",
     "/api/v1/books/?created_before=2000-01-01T00:00:00Z",
     "/api/v1/books/?search=common",
+    "/api/v1/books/?search=late&ordering=-title",
     "/api/v1/books/?search=nowhere",
     "/api/v1/books/?search=qx",
     "/api/v1/books/?search=_%25",
@@ -77,6 +78,8 @@ PATHS = [
     "/?search=nowhere",
     "/books/1/",
 ]
+# Three thousand rows along the order do not hold a page of these.
+NOT_NEARBY = {path for path in PATHS if path.endswith(("created_before=2000-01-01T00:00:00Z", "=nowhere", "=qx"))}
 LATE = "/api/v1/books/?search=late"
 # How many blocks each may read at most: a thousand rows are skipped, or found and looked up by their ids.
 ADMIN = {
@@ -128,9 +131,10 @@ def costs(project: BakedProject, database: str) -> Costs:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_request_costs_the_same_with_a_hundred_times_the_books(costs: Costs, path: str) -> None:
-    # The trees of the indexes are a level higher, pieces of words are found in more places, and the end of the window
-    # is a hundred blocks of an index away.
-    assert costs.many[path] <= 1.5 * costs.few[path] + 150, costs
+    # The trees of the indexes are a level higher, and pieces of words are found in more places. What is not found near
+    # the start of the order costs the rows that are read for it, of which there are no more than a thousand at first.
+    read = 3_300 if path in NOT_NEARBY else 150
+    assert costs.many[path] <= 1.5 * costs.few[path] + read, costs
 
 
 def test_a_search_for_a_word_at_the_end_of_the_order_does_not_read_all_rows(costs: Costs) -> None:

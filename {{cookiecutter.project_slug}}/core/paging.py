@@ -10,12 +10,15 @@ from typing import Any
 
 from django.core import signing
 from django.core.paginator import Paginator
-from django.db.models import Count, F, Field, Func, Max, Min, OrderBy, Q, QuerySet, Value
+from django.db.models import F, Field, Func, Model, OrderBy, Q, QuerySet, Value
+from django.db.models.expressions import Col
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import GreaterThan, LessThan
+from django.db.models.lookups import Exact, GreaterThan, LessThan
+from django.db.models.sql.datastructures import BaseTable
+from django.db.models.sql.where import WhereNode
 
-# How far the rows that a filter lets through are looked for along the ordering.
-WINDOW = 5_000
+# How many rows are read along the ordering for those that a filter lets through.
+NEARBY = 3_000
 
 # The cursor of a page comes back from the client, in an address.
 SIGNER = signing.Signer(salt="core.paging")
@@ -30,6 +33,18 @@ class Row(Func):
 
     function = ""
     output_field: Field = Field()
+
+
+class Rows(BaseTable):
+    """The rows of a queryset in the place of their table: Django filters no queryset that is cut off."""
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        super().__init__(rows.model._meta.db_table, None)
+        self.rows = rows
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        sql, params = self.rows.query.get_compiler(connection=connection).as_sql()
+        return f"({sql}) {compiler.quote_name_unless_alias(self.table_name)}", params
 
 
 @dataclass(frozen=True)
@@ -53,24 +68,17 @@ def paginate(queryset: QuerySet[Any], *, ordering: str, size: int, cursor: str =
     backwards, position = read_cursor(cursor, ordering)
     descending = ordering.startswith("-") != backwards
     order = [f"-{column}" if descending else column for column in (name, key)]
-    filtered, beyond = bool(queryset.query.where), Q()
+    where, beyond = queryset.query.where, Q()
     if position:
         fields = [queryset.model._meta.get_field(name), queryset.model._meta.pk]
         values = [Value(field.to_python(text), field) for field, text in zip(fields, position, strict=True)]
         beyond = Q((LessThan if descending else GreaterThan)(Row(F(name), F(key)), Row(*values)))
         queryset = queryset.filter(beyond)
-    queryset = nearby = queryset.order_by(*order)
-    if filtered:
-        # A database takes the rows that a filter lets through for evenly spread. So it follows the ordering for a
-        # frequent one, through the whole table if they all stand at its end. Here it may do so for `WINDOW` rows.
-        walked = queryset.model._default_manager.filter(beyond).order_by(*order)[:WINDOW]
-        window = walked.aggregate(rows=Count(key), end=(Min if descending else Max)(name))
-        if window["rows"] == WINDOW:
-            nearby = queryset.filter(**{f"{name}__{'gte' if descending else 'lte'}": window["end"]})
-    rows = list(nearby[: size + 1])
-    if nearby is not queryset and len(rows) <= size:
-        # All of them are looked up and sorted, by an expression that no index knows.
-        rows = list(queryset.order_by(OrderBy(Coalesce(name, name), descending=descending), order[1])[: size + 1])
+    queryset = queryset.order_by(*order)
+    if not where or has_index(where, queryset.model, name, key):
+        rows = list(queryset[: size + 1])
+    else:
+        rows = filtered_rows(queryset, beyond, order, size + 1)
     more = len(rows) > size
     rows = rows[:size]
     if backwards:
@@ -89,6 +97,31 @@ def paginate(queryset: QuerySet[Any], *, ordering: str, size: int, cursor: str =
         next=neighbour(rows[-1], backwards=False) if (position if backwards else more) else None,
         previous=neighbour(rows[0], backwards=True) if (more if backwards else position) else None,
     )
+
+
+def filtered_rows(queryset: QuerySet[Any], beyond: Q, order: list[str], count: int) -> list[Any]:
+    """The first `count` rows of a queryset with a filter and this order, of which all are `beyond` a position.
+
+    A database takes the rows that a filter lets through for evenly spread. So it follows the order for a frequent one,
+    through the whole table if they all stand at its end, or looks up and sorts all of them though many stand in front.
+    """
+    near = queryset.all()
+    everything = queryset.model._default_manager.filter(beyond).order_by(*order)
+    near.query.alias_map[str(near.query.get_initial_alias())] = Rows(everything[:NEARBY])
+    rows = list(near[:count])
+    if len(rows) < count:
+        # All of them are looked up and sorted, by an expression that no index knows.
+        name, descending = order[0].removeprefix("-"), order[0].startswith("-")
+        rows = list(queryset.order_by(OrderBy(Coalesce(name, name), descending=descending), order[1])[:count])
+    return rows
+
+
+def has_index(where: WhereNode, model: type[Model], name: str, key: str) -> bool:
+    """Whether an index of the model has the rows that this condition is true for, in this order or one at most."""
+    columns = [test.lhs.target for test in where.children if isinstance(test, Exact) and isinstance(test.lhs, Col)]
+    fields = list(dict.fromkeys([*(column.name for column in columns), name, key]))
+    indexed = any(column.unique for column in columns) or any(index.fields == fields for index in model._meta.indexes)
+    return indexed and len(columns) == len(where.children)
 
 
 def read_cursor(cursor: str, ordering: str) -> tuple[bool, list[str]]:

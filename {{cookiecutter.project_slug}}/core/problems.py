@@ -140,9 +140,8 @@ class ProblemMiddleware:
             return HttpResponse(status=308, headers={"Location": request.get_full_path(force_append_slash=True)})
         response = self.get_response(request)
         status = response.status_code
-        if status < HTTPStatus.BAD_REQUEST:
-            return response
-        if hasattr(response, "accepted_renderer") or (settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        explained = settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if status < HTTPStatus.BAD_REQUEST or hasattr(response, "accepted_renderer") or explained:
             return response
         body = problem(status, *self.TEXTS.get(status, self.UNKNOWN))
         return JsonResponse(body, status=status, content_type=MEDIA_TYPE)

@@ -189,26 +189,14 @@ def test_a_list_is_filtered_and_ordered(anon, emma, query, found):
     assert names(anon("GET", f"{BOOKS}?{query}", status=200)) == found
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("autor=Jane", "autor"),
-        ("author=a&author=b", "author"),
-        ("isbn=123", "isbn"),
-        ("created_after=yesterday", "created_after"),
-        ("created_after=", "created_after"),
-        ("created_after=0001-01-01T00:00:00%2B23:59", "created_after"),
-        ("search=%00", "search"),
-        (f"search={'x' * 201}", "search"),
-        ("ordering=isbn", "ordering"),
-        ("page_size=-1", "page_size"),
-        ("page_size=101", "page_size"),
-        ("page_size=%D9%A1", "page_size"),
-        ("cursor=broken", "cursor"),
-    ],
-)
-def test_a_bad_query_is_refused_by_name(anon, query, field):
-    assert anon("GET", f"{BOOKS}?{query}", status=400)["errors"][0]["field"] == field
+TEXTS = ["autor=Jane", "author=a&author=b", "isbn=123", "search=%00", f"search={'x' * 201}"]
+TIMES = ["created_after=yesterday", "created_after=", "created_after=0001-01-01T00:00:00%2B23:59"]
+PAGES = ["ordering=isbn", "page_size=-1", "page_size=101", "page_size=%D9%A1", "cursor=broken"]
+
+
+@pytest.mark.parametrize("query", [*TEXTS, *TIMES, *PAGES])
+def test_a_bad_query_is_refused_by_name(anon, query):
+    assert anon("GET", f"{BOOKS}?{query}", status=400)["errors"][0]["field"] == query.split("=")[0]
 
 
 def test_a_cursor_belongs_to_its_ordering(anon, emma):

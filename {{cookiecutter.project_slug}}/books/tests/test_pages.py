@@ -81,12 +81,12 @@ def test_search_ignores_accents(client):
         assert "Hugo" in client.get("/", {"search": words}).content.decode()
 
 
-# A search looks for its rows in a window of the ordering, or sorts all of them.
-@pytest.mark.parametrize("window", [1, PAGE_SIZE + 3, 1000])
+# A search reads the nearest rows of the ordering, or sorts all of its own.
+@pytest.mark.parametrize("nearby", [1, PAGE_SIZE + 3, 1000])
 @pytest.mark.parametrize("search", ["", "volume"])
 @pytest.mark.parametrize("ordering", ORDERINGS)
-def test_the_pages_of_a_list_show_every_book_once_there_and_back(client, monkeypatch, ordering, search, window):
-    monkeypatch.setattr(paging, "WINDOW", window)
+def test_the_pages_of_a_list_show_every_book_once_there_and_back(client, monkeypatch, ordering, search, nearby):
+    monkeypatch.setattr(paging, "NEARBY", nearby)
     number = 2 * PAGE_SIZE + 1
     Book.objects.bulk_create(
         [Book(title=f"Volume {n % 3}", author=f"Author {n % 2}", isbn=isbn(n)) for n in range(number)]
