@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 
 from baking import BakedProject  # noqa: E402  # found by the line above
-from test_browser import OPTIONS, Site, Visit, browser_program, serving, sign_in  # noqa: E402
+from test_browser import OPTIONS, Site, Visit, browser_program, serving, sign_in  # noqa: E402  # the tests' own tools
 
 TERMINAL = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><style>
 :root {{ background: light-dark(#f6f8fa, #16191d); color: light-dark(#1d2329, #e4e8ec); }}

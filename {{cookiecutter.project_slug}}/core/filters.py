@@ -40,8 +40,8 @@ class TextFilter(CharFilter):
 
     def __init__(self, *args: Any, max_length: int, **kwargs: Any) -> None:
         super().__init__(*args, max_length=max_length, **kwargs)
-        # It describes instances as well as classes and functions, for which it has types.
-        extend_schema_field({"type": "string", "maxLength": max_length})(self)  # type: ignore[type-var]
+        describe = extend_schema_field({"type": "string", "maxLength": max_length})
+        describe(self)  # type: ignore[type-var]  # it takes instances, too, but has types for classes and functions alone
 
 
 class UTCField(IsoDateTimeField):

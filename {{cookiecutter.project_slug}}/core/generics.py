@@ -29,9 +29,9 @@ class Base:
     parser_classes: Sequence[type[parsers.BaseParser]] = (JSONParser,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if request.method not in self.allowed_methods:  # type: ignore[attr-defined]
+        if request.method not in self.allowed_methods:  # type: ignore[attr-defined]  # the view's
             raise MethodNotAllowed(str(request.method))
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # the view's
 
 
 class APIView(Base, views.APIView):

@@ -77,5 +77,5 @@ class KeysetPagination(BasePagination):
 
 def orderings(view: APIView | None) -> list[str]:
     """What `ordering` can be for this view; the first is the default."""
-    fields: tuple[str, ...] = getattr(view, "ordering_fields")  # noqa: B009
+    fields: tuple[str, ...] = getattr(view, "ordering_fields")  # noqa: B009  # APIView's type has no such field
     return [*fields, *(f"-{field}" for field in fields)]
