@@ -197,6 +197,11 @@ def test_a_code_change_reuses_the_dependency_layer_and_a_lock_change_does_not(pr
         build(project)
 
 
+def test_a_build_makes_one_image_for_web_and_migrate(project: BakedProject) -> None:
+    log = project.run("docker", "compose", "--progress=plain", "build")
+    assert len(re.findall(r"#\d+ naming to", log)) == 1
+
+
 def test_containers_are_ephemeral_and_the_root_file_system_refuses_writes(stack: Stack) -> None:
     stack.compose("exec", "-T", "web", "touch", "/tmp/note")
     stack.compose("exec", "-T", "web", "test", "-e", "/tmp/note")
