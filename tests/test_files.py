@@ -83,6 +83,13 @@ def test_every_file_parses(project: BakedProject) -> None:
         assert "\r" not in text, name
 
 
+def test_a_table_of_a_page_has_nothing_but_its_rows(project: BakedProject) -> None:
+    for name in project.files:
+        if name.endswith(".md"):
+            # A line that follows at once becomes a row, one right before it takes the first row into its paragraph.
+            assert not re.findall(r"(?m)^\|.*\n[^|\n].*|^[^|\n].*\n\|.*", project.read(name)), name
+
+
 def test_nothing_of_the_template_is_left(project: BakedProject) -> None:
     for name in project.files:
         text = project.read(name)
