@@ -83,11 +83,15 @@ def test_every_file_parses(project: BakedProject) -> None:
         assert "\r" not in text, name
 
 
-def test_a_table_of_a_page_has_nothing_but_its_rows(project: BakedProject) -> None:
+def test_the_blocks_of_a_page_are_apart(project: BakedProject) -> None:
     for name in project.files:
         if name.endswith(".md"):
-            # A line that follows at once becomes a row, one right before it takes the first row into its paragraph.
-            assert not re.findall(r"(?m)^\|.*\n[^|\n].*|^[^|\n].*\n\|.*", project.read(name)), name
+            # What stands right below a table is a row of it, what stands right above takes it into its paragraph.
+            text = re.sub(r"(?s)```.*?```|\n +", "", project.read(name))
+            for block in text.split("\n\n"):
+                lines = block.splitlines()
+                assert len({line[:1] if line[:1] in "#|-" else "text" for line in lines}) <= 1, f"{name}: {block}"
+                assert len(lines) <= 1 or not block.startswith("#"), f"{name}: {block}"
 
 
 def test_nothing_of_the_template_is_left(project: BakedProject) -> None:
