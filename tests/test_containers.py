@@ -179,13 +179,10 @@ def test_a_code_change_reuses_the_dependency_layer_and_a_lock_change_does_not(pr
     build(project)
     try:
         views.write_text(f"{before}\n# {uuid.uuid4()}\n", encoding="utf-8")
-        started = time.monotonic()
         log = build(project)
-        seconds = time.monotonic() - started
         number = step.search(log)
         assert number
         assert f"#{number[1]} CACHED" in log
-        assert seconds < 15
         lock.write_text(f"{locked}\n# {uuid.uuid4()}\n", encoding="utf-8")
         log = build(project)
         number = step.search(log)
@@ -554,9 +551,12 @@ def test_the_number_of_workers_follows_the_limit_of_the_container(project: Baked
 
 def test_the_log_of_the_server_is_one_line_of_json_for_each_request(stack: Stack) -> None:
     number = stack.get("/api/v1/books/?search=secret").headers["X-Request-ID"]
-    time.sleep(0.5)
-    lines = [json.loads(line) for line in stack.compose("logs", "--no-log-prefix", "web").splitlines()]
-    (line,) = (line for line in lines if line.get("request_id") == number)
+    end = time.monotonic() + 30
+    found: list[dict[str, Any]] = []
+    while not found and time.monotonic() < end:
+        lines = [json.loads(line) for line in stack.compose("logs", "--no-log-prefix", "web").splitlines()]
+        found = [line for line in lines if line.get("request_id") == number]
+    (line,) = found
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/books/", 200)
 
 
