@@ -83,6 +83,12 @@ MUTATIONS = {
     "tokens do not expire": Mutation(
         "apis/authentication.py", ", expires_at__gt=timezone.now()", "", "apis/tests/test_api.py"
     ),
+    "tokens outlive a password": Mutation(
+        "django_project/settings.py",
+        '    {"NAME": "apis.authentication.RevokeTokens"},\n',
+        "",
+        "apis/tests/test_api.py",
+    ),
     "variable missing in the README": Mutation("README.md", "| `LOG_LEVEL` |", "| LOG_LEVEL |", SETTINGS),
     "rows beyond the nearest missing": Mutation("core/paging.py", "if len(rows) < count:", "if False:", PAGES),
     "search of the admin without a limit": Mutation("books/admin.py", "[:MAX_FOUND]", "", MODELS),

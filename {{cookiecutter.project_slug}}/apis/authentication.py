@@ -25,6 +25,19 @@ class TokenAuthentication(authentication.TokenAuthentication):
         return token.user, token
 
 
+class RevokeTokens:
+    """A validator of passwords that objects to none: Django tells it of each change, and the user's tokens go."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        return
+
+    def get_help_text(self) -> str:
+        return "A new password revokes all tokens of the API."
+
+    def password_changed(self, password: str, user: Any = None) -> None:
+        user.tokens.all().delete()
+
+
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # partly typed library
     """How the OpenAPI document describes it."""
 

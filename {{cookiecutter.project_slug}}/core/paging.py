@@ -119,6 +119,7 @@ def filtered_rows(queryset: QuerySet[Any], beyond: Q, order: list[str], count: i
 def has_index(where: WhereNode, model: type[Model], name: str, key: str) -> bool:
     """Whether an index of the model has the rows that this condition is true for, in this order or one at most."""
     columns = [test.lhs.target for test in where.children if isinstance(test, Exact) and isinstance(test.lhs, Col)]
+    columns = [column for column in columns if column.model is model]
     fields = list(dict.fromkeys([*(column.name for column in columns), name, key]))
     indexed = any(column.unique for column in columns) or any(index.fields == fields for index in model._meta.indexes)
     return indexed and len(columns) == len(where.children)

@@ -159,6 +159,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    # % if cookiecutter.include_apis
+    {"NAME": "apis.authentication.RevokeTokens"},
+    # % endif
 ]
 
 LANGUAGE_CODE = "en-us"

@@ -191,6 +191,16 @@ def test_a_revoked_token_is_worth_nothing(reader):
     second("GET", "/api/v1/auth/user/", status=200)
 
 
+def test_a_new_password_revokes_the_tokens_of_its_user_alone(reader, as_editor):
+    api = api_of(reader)
+    reader.save()
+    api("GET", "/api/v1/auth/user/", status=200)
+    reader.set_password("loud-reading-room")
+    reader.save()
+    assert api("GET", "/api/v1/auth/user/", status=401)["code"] == "invalid_token"
+    as_editor("GET", "/api/v1/auth/user/", status=200)
+
+
 def test_an_expired_token_is_worth_nothing_and_goes_with_the_next_login(reader):
     old = api_of(reader)
     Token.objects.update(expires_at=timezone.now() - timedelta(seconds=1))

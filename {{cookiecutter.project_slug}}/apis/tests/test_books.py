@@ -22,12 +22,6 @@ def emma():
     return Book.objects.create(**EMMA, pk=1)
 
 
-def test_a_list_of_books(anon, emma):
-    answer = anon("GET", BOOKS, status=200)
-    assert set(answer) == {"next", "previous", "results"}
-    assert [book["isbn"] for book in answer["results"]] == [EMMA["isbn"]]
-
-
 def test_a_book_has_exactly_these_fields(anon, emma):
     for book in (anon("GET", f"{BOOKS}1/", status=200), anon("GET", BOOKS, status=200)["results"][0]):
         created_at, updated_at = book.pop("created_at"), book.pop("updated_at")
@@ -207,9 +201,8 @@ def test_a_cursor_belongs_to_its_ordering(anon, emma):
 
 
 def test_a_row_of_the_list_is_what_the_serializer_makes_of_the_book(anon, emma, rf):
-    request = rf.get("/")
-    made = BookSerializer(emma, context={"request": request}).data
-    assert anon("GET", BOOKS, status=200)["results"] == [made]
+    row = BookSerializer(emma, context={"request": rf.get("/")}).data
+    assert anon("GET", BOOKS, status=200) == {"next": None, "previous": None, "results": [row]}
     assert list(anon("GET", BOOKS, status=200)["results"][0]) == list(BookSerializer.Meta.fields)
 
 

@@ -168,16 +168,6 @@ def test_a_wrong_count_or_seed_is_one_clear_line(wrong):
     assert not Book.objects.exists()
 
 
-def test_what_was_added_before_an_interruption_stays(monkeypatch):
-    monkeypatch.setattr(demo, "BATCH", 10)
-    with monkeypatch.context() as patch:
-        patch.setattr(demo, "reset_queries", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(CommandError, match="Stopped"):
-            seed(30)
-    assert Book.objects.count() == 10
-    assert len(seed(30)[0]) == 30
-
-
 class Terminal(StringIO):
     def isatty(self):
         return True
