@@ -237,6 +237,19 @@ def test_the_first_up_on_an_empty_volume_migrates_and_serves(
         project.run("docker", "image", "rm", "--force", project.path.name)
 
 
+def test_the_migrations_of_a_new_version_run_before_it_serves(stack: Stack) -> None:
+    migration = stack.project.path / "accounts" / "migrations" / "0002_new.py"
+    code = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+    migration.write_text(f'{code}    dependencies = [("accounts", "0001_initial")]\n', encoding="utf-8")
+    try:
+        stack.up("--build")
+        migrations = stack.compose("exec", "-T", "web", "python", "manage.py", "showmigrations", "accounts")
+        assert "[X] 0002_new" in migrations
+    finally:
+        migration.unlink()
+        build(stack.project)
+
+
 def test_compose_alone_changes_a_setting_without_a_rebuild(stack: Stack) -> None:
     image = stack.docker("image", "inspect", "--format={{.Id}}", stack.project.path.name)
     assert stack.get().status_code == 200
