@@ -106,7 +106,7 @@ def filtered_rows(queryset: QuerySet[Any], beyond: Q, order: list[str], count: i
     through the whole table if they all stand at its end, or looks up and sorts all of them though many stand in front.
     """
     near = queryset.all()
-    everything = queryset.model._default_manager.filter(beyond).order_by(*order)
+    everything = queryset.model._base_manager.filter(beyond).order_by(*order)
     near.query.alias_map[str(near.query.get_initial_alias())] = Rows(everything[:NEARBY])
     rows = list(near[:count])
     if len(rows) < count:
