@@ -200,7 +200,7 @@ def serving(
 ) -> Iterator[Target]:
     """The project under one process of gunicorn."""
     port = free_port()
-    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--timeout", "600"]
     with running(command, project.path, f"http://127.0.0.1:{port}/health/live", **variables) as process:
         yield Target(port, process.pid, database, token, cookie, itertools.count())
 
