@@ -75,7 +75,7 @@ def paginate(queryset: QuerySet[Any], *, ordering: str, size: int, cursor: str =
         beyond = Q((LessThan if descending else GreaterThan)(Row(F(name), F(key)), Row(*values)))
         queryset = queryset.filter(beyond)
     queryset = queryset.order_by(*order)
-    if not where or has_index(where, queryset.model, name, key):
+    if not where or has_index(where, queryset.model._meta.concrete_model, name, key):
         rows = list(queryset[: size + 1])
     else:
         rows = filtered_rows(queryset, beyond, order, size + 1)
