@@ -1,6 +1,7 @@
 """A project is started with its real server, on each database, and used over HTTP."""
 
 import re
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -195,6 +196,37 @@ def test_a_client_that_takes_too_long_for_a_request_is_cut_off(bake: Bake, start
                 break
         assert 1 < time.monotonic() - began < 6
         assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+
+
+def test_a_server_that_stops_answers_whom_it_has_accepted_and_refuses_others_at_once(bake: Bake) -> None:
+    project, port = bake(), free_port()
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
+    head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    variables = {"DEBUG": "false", "HTTPS": "false"}
+
+    def connect() -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", port), timeout=10)
+        client.sendall(head + b"Content-Length: 10\r\n\r\n")
+        return client
+
+    with running(command, project.path, f"http://127.0.0.1:{port}/health/live", **variables) as server:
+        clients = [connect() for _ in range(20)]
+        server.send_signal(signal.SIGTERM)
+        # Whoever still got through would wait until the others have ended, and be cut off then.
+        refused = False
+        while not refused and len(clients) < 300:
+            time.sleep(0.01)
+            try:
+                clients.append(connect())
+            except ConnectionRefusedError:
+                refused = True
+        assert refused
+        assert server.poll() is None
+        for client in clients:
+            client.sendall(b"0123456789")
+        assert {client.recv(1000)[:12] for client in clients} <= {b"HTTP/1.1 400", b"HTTP/1.1 429"}
+        for client in clients:
+            client.close()
 
 
 def test_the_projects_own_tests_pass_on_postgresql(bake: Bake, postgres_url: str) -> None:

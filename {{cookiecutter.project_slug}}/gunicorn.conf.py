@@ -16,9 +16,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 def processors() -> int:
     """How many processors the container may use, which can be fewer than the machine has."""
-    count = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):  # control groups version 2, then 1
         try:
             quota, period = " ".join((CGROUP / name).read_text() for name in files).split()
@@ -33,6 +31,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's threads, with an end for requests that take longer than `timeout`, from their first bytes on.
 
     gunicorn itself only looks whether a process is alive: a client could send a byte a minute for ever.
+    And a process that stops refuses connections at once, where gunicorn's lets them wait and then breaks them.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,6 +44,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return super().handle(conn)
         finally:
             self.started.pop(conn, None)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """What gunicorn calls when a process has too many connections, or begins to stop."""
+        super().set_accept_enabled(enabled)
+        while self.sockets and not enabled and not self.alive:
+            listener, waiting = self.sockets.pop(), -1
+            # The system has taken some for us already; a proxy brings the next ones to another server.
+            while waiting != self.nr_conns:
+                waiting = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def notify(self) -> None:
         """What gunicorn calls every second, outside of the threads."""

@@ -29,15 +29,8 @@ class RootView(APIView):
         links = {
             address.rstrip("/").rsplit("/", 1)[1]: address for address in (reverse(n, request=request) for n in lists)
         }
-        return Response(
-            {
-                **links,
-                "token": reverse("auth-token", request=request),
-                "user": reverse("auth-user", request=request),
-                "schema": reverse("api-schema", request=request),
-                "docs": reverse("api-docs", request=request),
-            }
-        )
+        names = {"token": "auth-token", "user": "auth-user", "schema": "api-schema", "docs": "api-docs"}
+        return Response(links | {word: reverse(name, request=request) for word, name in names.items()})
 
 
 urlpatterns = [
