@@ -1,6 +1,6 @@
 """What the API's views share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import IO, Any
 
 from django.db import transaction
@@ -23,22 +23,18 @@ class JSONParser(parsers.JSONParser):
             raise ParseError("The JSON is nested too deeply.") from error
 
 
-class Base:
+class APIView(views.APIView):
     """JSON in, and 405 to everybody for a method that the address does not have, before credentials are asked for."""
 
-    parser_classes: Sequence[type[parsers.BaseParser]] = (JSONParser,)
+    parser_classes = (JSONParser,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if request.method not in self.allowed_methods:  # type: ignore[attr-defined]  # the view's
+        if request.method not in self.allowed_methods:
             raise MethodNotAllowed(str(request.method))
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # the view's
+        super().initial(request, *args, **kwargs)
 
 
-class APIView(Base, views.APIView):
-    """A view of one address that is not a model's."""
-
-
-class ModelViewSet(Base, viewsets.ModelViewSet):
+class ModelViewSet(APIView, viewsets.ModelViewSet):
     """Everything that can be done with the rows of a model. A write that fails leaves nothing behind."""
 
     http_method_names = ["get", "head", "options", "post", "put", "patch", "delete"]

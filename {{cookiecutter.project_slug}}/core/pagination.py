@@ -75,7 +75,6 @@ class KeysetPagination(BasePagination):
         ]
 
 
-def orderings(view: APIView | None) -> list[str]:
+def orderings(view: Any) -> list[str]:
     """What `ordering` can be for this view; the first is the default."""
-    fields: tuple[str, ...] = getattr(view, "ordering_fields")  # noqa: B009  # APIView's type has no such field
-    return [*fields, *(f"-{field}" for field in fields)]
+    return [*view.ordering_fields, *(f"-{field}" for field in view.ordering_fields)]

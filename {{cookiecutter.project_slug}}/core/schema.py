@@ -38,7 +38,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="What is wrong, for people.")
     request_id = serializers.CharField(help_text="Also in the log and in the header `X-Request-ID`.")
     # A serializer has this name for something else, which a declared field does not hide.
-    errors = FieldErrorSerializer(many=True, required=False, help_text="What is wrong.")  # type: ignore[assignment]  # see above
+    errors: Any = FieldErrorSerializer(many=True, required=False, help_text="What is wrong.")
 
 
 class AutoSchema(SpectacularAutoSchema):
