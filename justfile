@@ -32,11 +32,11 @@ fix:
     cd "{{{{cookiecutter.project_slug}}" && ruff check --fix . && ruff format .
 
 # Make the pictures of README.md anew, which needs Chromium; look at them before you commit them
-pictures:
-    python docs/pictures.py
+pictures *folder:
+    PYTHONPATH=tests python docs/pictures.py "$@"
 
 # Measure what people wait for, and requests against what others ship, for three quarters of an hour
 bench *options:
-    python benchmarks/times.py
-    python benchmarks/memory.py
-    uv run --group bench python benchmarks/performance.py "$@"
+    PYTHONPATH=tests python benchmarks/times.py
+    PYTHONPATH=tests python benchmarks/memory.py
+    PYTHONPATH=tests uv run --group bench python benchmarks/performance.py "$@"

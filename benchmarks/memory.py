@@ -1,6 +1,6 @@
 """Whether the processes that answer keep their memory: the list of books, by eight clients, a hundred thousand times.
 
-`python benchmarks/memory.py` renders the project, serves it from PostgreSQL as production does, and prints the
+This part of `just bench` renders the project, serves it from PostgreSQL as production does, and prints the
 proportional set size of each of gunicorn's processes after every tenth of the requests. Linux only.
 """
 
@@ -8,18 +8,15 @@ import argparse
 import functools
 import http.client
 import re
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from baking import BakedProject, free_port, new_database, postgres_server, running
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from baking import BakedProject, free_port, new_database, postgres_server, running  # noqa: E402  # the tests' own tools
 
 CLIENTS = 8
 STEPS = 10

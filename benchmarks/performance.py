@@ -1,6 +1,6 @@
 """What requests cost with a thousand, a hundred thousand and a million books, here and in what others ship.
 
-`python benchmarks/performance.py` renders the project, mounts `baselines.py` beside its API, and sends the same
+This part of `just bench` renders the project, mounts `baselines.py` beside its API, and sends the same
 requests to all of them in turn, on PostgreSQL and on SQLite. It writes the table of docs/performance.md and the plots
 beside it. Work is the processor time of server and database together, which other work on the machine
 disturbs less than the time that a client waits. Linux only; needs PostgreSQL's server programs.
@@ -18,7 +18,6 @@ import re
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,12 +27,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import psycopg
+from baking import BakedProject, free_port, new_database, postgres_server, running
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from baking import BakedProject, free_port, new_database, postgres_server, running  # noqa: E402  # the tests' own tools
 
 # The cursors of the last page and of one halfway, the headers of an administrator, and the cookie of one.
 PREPARE = """

@@ -1,6 +1,6 @@
 """Time what people wait for: a render, the first answer of a new project, its image, and its checks.
 
-`python benchmarks/times.py` writes its table into docs/performance.md. A render is compared with that of a template of
+This part of `just bench` writes its table into docs/performance.md. A render is compared with that of a template of
 one empty file, in turn, without uv on the PATH, so that no dependencies are resolved. Everything that is downloaded is
 taken from caches, which the first run of each fills. What needs Docker is left out where there is no engine.
 """
@@ -17,10 +17,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from baking import BakedProject, free_port, running
 
-from baking import BakedProject, free_port, running  # noqa: E402  # the tests' own tools
+ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:

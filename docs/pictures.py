@@ -11,13 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
+from baking import BakedProject
 from playwright.sync_api import Browser, Page, sync_playwright
+from test_browser import OPTIONS, Site, Visit, browser_program, serving, sign_in
 
 ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "tests"))
-
-from baking import BakedProject  # noqa: E402  # found by the line above
-from test_browser import OPTIONS, Site, Visit, browser_program, serving, sign_in  # noqa: E402  # the tests' own tools
 
 TERMINAL = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><style>
 :root {{ background: light-dark(#f6f8fa, #16191d); color: light-dark(#1d2329, #e4e8ec); }}
@@ -26,7 +24,7 @@ pre {{ margin: 0; padding: 24px; font: 15px/1.5 monospace; white-space: pre-wrap
 
 
 def main() -> None:
-    """Run `python docs/pictures.py [FOLDER]`: writes NAME-light.webp and NAME-dark.webp; Swagger UI is always light.
+    """Run `just pictures [FOLDER]`: writes NAME-light.webp and NAME-dark.webp; Swagger UI is always light.
 
     Ends with a message if there is no browser.
     """

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 
-ANSWERS = {{cookiecutter | as_python}}  # noqa: F821  # Jinja writes a dictionary here
+ANSWERS = {{cookiecutter | as_python}}  # noqa: F821  # names of Jinja, which writes a dictionary here
 BOOKS = ANSWERS["include_books"]
 APIS = ANSWERS["include_apis"]
 CI = ANSWERS["ci"]
@@ -43,7 +43,7 @@ DECLINED = {
 }
 
 # What lies in the template's folder: its own files, and what a contributor's work leaves there.
-FILES = {{cookiecutter | template_files | as_python}}  # noqa: F821  # and another one here
+FILES = {{cookiecutter | template_files | as_python}}  # noqa: F821  # names of Jinja, which writes lists of names here
 REPOSITORY = FILES["repository"]
 
 
@@ -101,8 +101,8 @@ def link() -> bool:
     address = str(ANSWERS.get("_template", ""))
     if ":" not in address:
         return False
-    import json  # noqa: PLC0415  # only a linked project needs it, see the top
-    import re  # noqa: PLC0415  # likewise
+    import json  # noqa: PLC0415  # takes longer than all else, and only a linked project needs it
+    import re  # noqa: PLC0415  # takes longer than all else, and only a linked project needs it
 
     if not re.match(r"[\w+.-]{2,}:|[\w.-]+@[\w.-]+:", address) or address.endswith(".zip"):
         return False
@@ -150,7 +150,7 @@ def lock() -> bool:
 
 def run(*command: str, folder: str = REPOSITORY) -> str:
     """What a command prints. Raises OSError if it is not there, fails, or takes more than two minutes."""
-    import subprocess  # noqa: PLC0415  # where neither git nor uv is asked, it would take longer than all else
+    import subprocess  # noqa: PLC0415  # takes longer than all else, and only git and uv need it
 
     environment = {**os.environ, "UV_HTTP_RETRIES": "0"}
     environment.pop("VIRTUAL_ENV", None)

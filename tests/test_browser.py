@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -346,7 +345,7 @@ def test_the_list_asks_the_database_three_times_at_most(site: Site) -> None:
 
 
 def test_the_pictures_of_the_readme_are_made_by_their_recipe(browser: Browser, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, str(ROOT / "docs" / "pictures.py"), str(tmp_path)], check=True)
+    subprocess.run(["just", "pictures", str(tmp_path)], check=True, cwd=ROOT)
     made = {path.name for path in tmp_path.iterdir()}
     shown = set(re.findall(r'"docs/pictures/([^"]+)"', (ROOT / "README.md").read_text(encoding="utf-8")))
     assert made == shown == {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
