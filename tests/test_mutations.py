@@ -73,6 +73,9 @@ MUTATIONS = {
         "core/tests/test_servers.py",
     ),
     "asgi.py broken": Mutation("django_project/asgi.py", "application = ", "app = ", "core/tests/test_servers.py"),
+    "connections accepted while stopping": Mutation(
+        "gunicorn.conf.py", "def set_accept_enabled", "def not_called", "core/tests/test_servers.py"
+    ),
     "duplicate ISBNs allowed": Mutation("books/models.py", "unique=True, ", "", MODELS),
     "check digit ignored": Mutation(
         "books/isbn.py", "if isbn[12] != check_digit(isbn[:12]):", "if False:", "books/tests/test_models.py"

@@ -1,10 +1,15 @@
 """The first start, and what servers, their probes and the log see of the project."""
 
 import asyncio
+import errno
 import json
 import logging
+import os
 import re
 import socket
+import subprocess
+import sys
+import time
 from io import StringIO
 
 import pytest
@@ -12,7 +17,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth import authenticate, get_user_model
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, OperationalError, connection
+from django.db import OperationalError, connection
 from django.test import RequestFactory
 
 from core.environment import BASE_DIR, make_env_file
@@ -44,6 +49,39 @@ def test_the_asgi_application_answers():
     start, body = asyncio.run(exchange())
     assert start["status"] == 200
     assert body["body"] == b'{"status": "ok"}'
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs a system like Unix")
+def test_gunicorn_ends_slow_requests_and_refuses_new_ones_while_it_stops():
+    # Its worker class in gunicorn.conf.py relies on the inside of gunicorn, which a new version may change.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address, port = free.getsockname(), free.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--timeout=3", "django_project.wsgi"]
+    environment = {**os.environ, "SECRET_KEY": "k" * 50, "WEB_CONCURRENCY": "1"}
+    with subprocess.Popen(command, cwd=BASE_DIR, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr
+            assert any("Booting worker" in line for line in server.stderr)
+            with socket.create_connection(address, timeout=30) as slow:
+                slow.sendall(b"GET / HTTP/1.1\r\n")
+                assert slow.recv(1) == b""
+            with socket.create_connection(address) as served:
+                served.sendall(b"GET / HTTP/1.1\r\n")
+                server.terminate()
+                refused = False
+                while not refused and server.poll() is None:
+                    time.sleep(0.1)
+                    with socket.socket() as new:
+                        refused = new.connect_ex(address) == errno.ECONNREFUSED
+                served.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    served.recv(1)
+            _, log = server.communicate(timeout=30)
+        finally:
+            server.kill()
+    assert "A request took longer than 3 s and was ended." in log
+    assert server.returncode == 0
 
 
 @pytest.mark.django_db
@@ -93,22 +131,15 @@ def test_ready_says_that_database_and_cache_answer(client):
 
 
 @pytest.mark.django_db
-def test_not_ready_while_the_database_does_not_answer(client, monkeypatch):
-    def fail():
-        raise DatabaseError
-
-    monkeypatch.setattr(connection, "cursor", fail)
+@pytest.mark.parametrize(
+    ("database", "cache", "broken"),
+    [("unavailable", "ok", (connection, "cursor")), ("ok", "unavailable", (LocMemCache, "get"))],
+)
+def test_not_ready_while_one_of_them_does_not_answer(client, monkeypatch, database, cache, broken):
+    monkeypatch.setattr(*broken, lambda *args, **options: None)
     response = client.get("/health/ready")
     assert response.status_code == 503
-    assert response.json()["checks"] == {"database": "unavailable", "cache": "ok"}
-
-
-@pytest.mark.django_db
-def test_not_ready_while_the_cache_forgets(client, monkeypatch):
-    monkeypatch.setattr(LocMemCache, "get", lambda *args, **options: None)
-    response = client.get("/health/ready")
-    assert response.status_code == 503
-    assert response.json()["checks"] == {"database": "ok", "cache": "unavailable"}
+    assert response.json() == {"status": "unavailable", "checks": {"database": database, "cache": cache}}
 
 
 def test_probes_may_use_any_host_name_and_plain_http(client, settings):
