@@ -19,6 +19,11 @@ from apis.models import Token
 from core.generics import APIView, TextField
 from core.throttling import LoginThrottle
 
+# Examples of the OpenAPI document.
+LOGIN = {"username": "admin", "password": "secret"}
+TOKEN = {"token": "…", "expires_at": "2030-01-31T00:00:00Z"}
+ADMINISTRATOR = {"id": 1, "username": "admin", "email": "", "first_name": "", "last_name": ""}
+
 
 class WrongCredentials(APIException):
     """The same answer for an unknown name, a wrong password and a user who may not log in."""
@@ -65,8 +70,8 @@ class TokenView(APIView):
         request=CredentialsSerializer,
         responses=TokenSerializer,
         examples=[
-            OpenApiExample("Log in", {"username": "admin", "password": "secret"}, request_only=True),
-            OpenApiExample("Token", {"token": "…", "expires_at": "2030-01-31T00:00:00Z"}, response_only=True),
+            OpenApiExample("Log in", LOGIN, request_only=True),
+            OpenApiExample("Token", TOKEN, response_only=True),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -95,11 +100,7 @@ class UserView(APIView):
         operation_id="who_am_i",
         summary="Who am I?",
         responses=UserSerializer,
-        examples=[
-            OpenApiExample(
-                "Administrator", {"id": 1, "username": "admin", "email": "", "first_name": "", "last_name": ""}
-            )
-        ],
+        examples=[OpenApiExample("Administrator", ADMINISTRATOR)],
     )
     def get(self, request: Request) -> Response:
         user: Any = request.user

@@ -25,23 +25,16 @@ class ISBNField(TextField):
             raise serializers.ValidationError(error.message, code=error.code) from error
 
 
+# Examples of the OpenAPI document.
 BOOK = {"title": "Emma", "subtitle": "", "author": "Jane Austen", "isbn": "9780141439587"}
+TIMES = {"created_at": "2030-01-31T00:00:00Z", "updated_at": "2030-01-31T00:00:00Z"}
+STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIMES}
 
 
 @extend_schema_serializer(
     examples=[
         OpenApiExample("Book to store", {**BOOK, "isbn": "0-14-143958-0"}, request_only=True),
-        OpenApiExample(
-            "Book",
-            {
-                "id": 1,
-                "url": "http://127.0.0.1:8000/api/v1/books/1/",
-                **BOOK,
-                "created_at": "2030-01-31T00:00:00Z",
-                "updated_at": "2030-01-31T00:00:00Z",
-            },
-            response_only=True,
-        ),
+        OpenApiExample("Book", STORED, response_only=True),
     ]
 )
 class BookSerializer(serializers.HyperlinkedModelSerializer[Book]):

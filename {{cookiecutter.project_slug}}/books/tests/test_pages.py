@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 from django.conf import settings as project
 
+from books.isbn import check_digit
 from books.models import Book
 from books.views import ORDERINGS, PAGE_SIZE
 from core import paging
@@ -23,10 +24,8 @@ def emma():
 
 
 def isbn(number):
-    """The ISBN-10 with these first nine digits."""
-    digits = f"{number:09}"
-    check = -sum(int(digit) * (10 - i) for i, digit in enumerate(digits)) % 11
-    return digits + ("X" if check == 10 else str(check))
+    digits = f"978{number:09}"
+    return digits + check_digit(digits)
 
 
 def test_the_list_shows_everything_about_a_book(client, emma):
