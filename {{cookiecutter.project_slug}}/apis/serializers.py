@@ -3,14 +3,13 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import models
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from books.isbn import ISBNField as ISBNColumn
 from books.isbn import normalise
 from books.models import Book
-from core.generics import TextField
+from core.generics import ModelSerializer, TextField
 
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
@@ -37,12 +36,8 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
         OpenApiExample("Book", STORED, response_only=True),
     ]
 )
-class BookSerializer(serializers.HyperlinkedModelSerializer[Book]):
-    serializer_field_mapping = {
-        **serializers.ModelSerializer.serializer_field_mapping,
-        models.CharField: TextField,
-        ISBNColumn: ISBNField,
-    }
+class BookSerializer(ModelSerializer):
+    serializer_field_mapping = {**ModelSerializer.serializer_field_mapping, ISBNColumn: ISBNField}
 
     class Meta:
         model = Book

@@ -50,7 +50,7 @@ class BookFilter(filters.FilterSet):
 class BookViewSet(ModelViewSet):
     """The books of the library."""
 
-    queryset: Any = Book.objects.defer("search")
+    queryset: Any = Book.objects.all()
     serializer_class = BookSerializer
     filterset_class = BookFilter
     ordering_fields = ("title", "author", "created_at")

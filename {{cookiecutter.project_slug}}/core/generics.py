@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import QuerySet
 from rest_framework import parsers, serializers, views, viewsets
 from rest_framework.exceptions import MethodNotAllowed, ParseError
@@ -66,3 +66,13 @@ class TextField(serializers.CharField):
         if self.max_length is not None and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
+
+
+class ModelSerializer(serializers.HyperlinkedModelSerializer[Any]):
+    """DRF's serializer of a model, with `TextField` for its texts."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: TextField,
+        models.TextField: TextField,
+    }

@@ -23,7 +23,10 @@ def fold(text: str) -> str:
 
 
 class SearchField(models.TextField):
-    """What the columns `sources` say, folded. `save` and `bulk_create` keep it up to date, `update` does not."""
+    """What the columns `sources` say, folded. It is kept up to date by `bulk_create`, and by `save` of a whole row.
+
+    `update`, `update_fields`, and `save` of a row that was read without this column leave it as it is.
+    """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
         self.sources = sources

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.test import Client
 
 from accounts.models import User
 from apis.models import Token
@@ -41,6 +42,12 @@ def test_a_book_can_be_created_read_changed_and_deleted(as_editor):
     assert (replaced["title"], replaced["subtitle"]) == ("Emma!", "A Novel")
     as_editor("DELETE", address, status=204)
     as_editor("GET", address, status=404)
+
+
+def test_a_changed_book_is_found_by_its_new_words_alone(as_editor, emma):
+    as_editor("PATCH", f"{BOOKS}1/", {"title": "Persuasion"}, status=200)
+    assert names(as_editor("GET", f"{BOOKS}?search=persuasion", status=200)) == ["Persuasion"]
+    assert names(as_editor("GET", f"{BOOKS}?search=emma", status=200)) == []
 
 
 def test_what_the_server_decides_cannot_be_sent(as_editor, emma):
@@ -199,9 +206,18 @@ def test_an_address_without_its_last_slash_keeps_method_and_body(as_editor):
     assert as_editor.response["Location"] == BOOKS
 
 
+def test_a_session_writes_only_with_the_token_of_a_form(admin_user):
+    browser = Client(enforce_csrf_checks=True, headers={"x-csrftoken": "t" * 32})
+    browser.force_login(admin_user)
+    assert browser.post(BOOKS, OTHER, content_type="application/json").status_code == 403
+    browser.cookies["csrftoken"] = "t" * 32
+    assert browser.post(BOOKS, OTHER, content_type="application/json").status_code == 201
+
+
 def test_websites_use_the_api_only_where_the_settings_say_so(anon, settings):
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
-    anon("GET", BOOKS, status=200, origin="https://app.example")
-    assert anon.response["Access-Control-Allow-Origin"] == "https://app.example"
+    for address, status in ((BOOKS, 200), ("/api/v1/books", 308), ("/api/no-such-thing/", 404)):
+        anon("GET", address, status=status, origin="https://app.example")
+        assert anon.response["Access-Control-Allow-Origin"] == "https://app.example"
     anon("GET", BOOKS, status=200, origin="https://evil.example")
     assert "Access-Control-Allow-Origin" not in anon.response
