@@ -7,6 +7,7 @@
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
+import json
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import is_valid_path
 from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
@@ -109,9 +111,10 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response.data = problem(response.status_code, detail.code, str(detail))
     if isinstance(exception, Unavailable):
         response["Retry-After"] = str(RETRY_AFTER)
-    # The browsable API shows the same body in a page of HTML.
-    renderer = getattr(context["request"], "accepted_renderer", None)
-    if renderer is None or renderer.format == "json":
+    # The browsable API shows the same body in a page of HTML; whatever else a view answers with, its errors are JSON.
+    request = context["request"]
+    if not isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer):
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE
         response.content_type = MEDIA_TYPE
     return response
 
@@ -143,5 +146,7 @@ class ProblemMiddleware:
         explained = settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if status < HTTPStatus.BAD_REQUEST or hasattr(response, "accepted_renderer") or explained:
             return response
-        body = problem(status, *self.TEXTS.get(status, self.UNKNOWN))
-        return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
+        response.content = json.dumps(problem(status, *self.TEXTS.get(status, self.UNKNOWN)))
+        response.headers["Content-Type"], response.headers["Content-Length"] = MEDIA_TYPE, str(len(response.content))
+        response.headers.pop("ETag", None)
+        return response

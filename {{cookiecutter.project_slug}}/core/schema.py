@@ -59,7 +59,7 @@ class AutoSchema(SpectacularAutoSchema):
             codes[404] = "not_found"
         schema = self.resolve_serializer(ProblemSerializer, "response").ref
         for status, code in sorted(codes.items()):
-            example = {"value": problem(status, code, EXAMPLE)}
+            example = {"value": {**problem(status, code, EXAMPLE), "request_id": "…"}}
             content = {MEDIA_TYPE: {"schema": schema, "examples": {code: example}}}
             operation["responses"][str(status)] = {"description": example["value"]["title"], "content": content}
         return operation
