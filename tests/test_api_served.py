@@ -181,6 +181,7 @@ def raw(served: Served, request: bytes) -> int:
         (b"GET /api/v1/books/", [b"Authorization: Token \xff"], b"", {401}),
         (b"GET /", [b"Content-Type: text/html; charset=rot13"], b"", {415}),
         (b"GET /api/v1/books/", [b"Content-Type: application/json; charset=hex"], b"", {415}),
+        (b"GET /api/", [b"Content-Type: text/plain; x*=unknown''a"], b"", {415}),
         (b"GET /api/v1/books/?search=%00", [], b"", {400}),
         (b"GET /api/v1/books/?search=%ED%A0%80", [], b"", {200, 400}),
         (b"GET /?search=%ED%A0%80%00", [], b"", {200, 400}),
@@ -208,6 +209,34 @@ def test_a_hostile_request_is_refused_and_leaves_no_trace(
     written = served.log.read_text().removeprefix(before)
     assert '"ERROR"' not in written
     assert "Traceback" not in written
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status"),
+    [
+        (b'5\r\n{"tit\r\n9\r\nle": "A"}\r\n0\r\n\r\n', 200),
+        (b"zz\r\n{}\r\n", 400),
+        (b"2dc6c1\r\n" + 3_000_001 * b" ", 413),
+    ],
+    ids=["complete", "malformed", "large"],
+)
+def test_a_body_may_come_in_chunks(served: Served, chunks: bytes, status: int) -> None:
+    token = served.token()["authorization"].encode()
+    head = b"PATCH /api/v1/books/1/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    assert (
+        raw(served, head + b"Transfer-Encoding: chunked\r\nAuthorization: " + token + b"\r\n\r\n" + chunks) == status
+    )
+    if status == 200:
+        assert httpx.get(f"{served.books}1/").json()["title"] == "A"
+
+
+def test_pages_lead_past_the_longest_titles_of_any_script(served: Served) -> None:
+    token = served.token()
+    for number in (8000, 8001):
+        book = {"title": 250 * "\N{BOOKS}", "author": "Emoji", "isbn": isbn(number)}
+        assert httpx.post(served.books, json=book, headers=token).status_code == 201
+    with httpx.Client() as client:
+        assert len(list(walk(client, f"{served.books}?author=Emoji&page_size=1"))) == 2
 
 
 def test_login_takes_as_long_for_an_unknown_name_as_for_a_wrong_password(served: Served) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from baking import COMBINATIONS, Bake, BakedProject, free_port, new_database, running
 
 NEW = {"title": "Utopia", "subtitle": "", "author": "Thomas More", "isbn": "978-0-14-144232-7"}
@@ -171,6 +172,46 @@ def test_https_is_demanded_unless_it_is_switched_off(bake: Bake) -> None:
         assert behind_a_proxy.status_code == 200
         assert behind_a_proxy.headers["strict-transport-security"] == "max-age=2592000"
         assert "secure" in behind_a_proxy.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize(("trusted", "status"), [("", 403), ("https://library.example", 200)])
+def test_a_form_is_accepted_behind_a_proxy_under_the_name_that_the_settings_trust(
+    bake: Bake, trusted: str, status: int
+) -> None:
+    project, port = bake(), free_port()
+    variables = {"DEBUG": "false", "TRUSTED_PROXIES": "1", "CSRF_TRUSTED_ORIGINS": trusted}
+    project.manage("migrate", **variables)
+    project.manage("collectstatic", "--noinput", **variables)
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
+    address = f"http://127.0.0.1:{port}/admin/login/"
+    with running(command, project.path, f"http://127.0.0.1:{port}/health/live", **variables):
+        headers = {"x-forwarded-proto": "https", "origin": "https://library.example"}
+        form = httpx.get(address, headers=headers)
+        token = form.cookies["csrftoken"]
+        headers |= {"cookie": f"csrftoken={token}", "referer": "https://library.example/admin/login/"}
+        data = {"username": "a", "password": "b", "csrfmiddlewaretoken": token}
+        assert httpx.post(address, headers=headers, data=data).status_code == status
+
+
+def test_all_threads_together_stay_below_the_limit_of_the_container(bake: Bake) -> None:
+    project = bake()
+    limit = yaml.safe_load(project.read("docker-compose.yml"))["services"]["web"]["deploy"]["resources"]["limits"][
+        "pids"
+    ]
+    code = "import runpy; print(runpy.run_path('gunicorn.conf.py')['threads'])"
+    for workers in (1, 2, 4, 8, 64):
+        threads = int(project.run("python", "-c", code, WEB_CONCURRENCY=str(workers)))
+        assert 0 < workers * (threads + 1) < limit
+
+
+def test_the_root_of_the_api_lists_its_own_lists_alone(bake: Bake) -> None:
+    project = bake()
+    line = '    path("admin/", admin.site.urls),\n'
+    more = '    path("shelves/", icon, name="shelf-list"), path("api/<int:pk>/", icon, name="page-list"),\n'
+    project.edit("django_project/urls.py", line, line + more)
+    code = "from django.test import Client; print(sorted(Client(headers={'host': 'localhost'}).get('/api/').json()))"
+    listed = project.manage("shell", "--verbosity=0", "--command", code, DEBUG="true")
+    assert listed.strip() == "['books', 'docs', 'schema', 'token', 'user']"
 
 
 @pytest.mark.parametrize("start", [b"X-Slow: ", b"Content-Length: 5000\r\n\r\n{"], ids=["headers", "body"])

@@ -76,7 +76,10 @@ os.environ.setdefault("STATEMENT_TIMEOUT", "5000")
 worker_class = Worker
 # The most of a process. A slow client holds one until its request is complete: there are enough for hundreds, even
 # if one process accepts most of them. They start when they are needed, and the pool limits how many ask the database.
-threads = 400
+# All together they stay below the `pids` of docker-compose.yml.
+threads = min(400, 900 // workers)
+# Bytes. The address of a page holds the title that it starts after.
+limit_request_line = 8190
 
 # The project is loaded once, before the workers are forked: they share its memory, and a wrong setting ends the
 # server with its message instead of ending one worker after the other.

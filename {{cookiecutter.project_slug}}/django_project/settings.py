@@ -27,10 +27,10 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 try:
     DEBUG = env.bool("DEBUG", False)
     SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
-    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], subcast=str.strip)
     DATABASE = env.dj_db_url("DATABASE_URL", "sqlite:///db.sqlite3")
     CACHE_URL = env.str("CACHE_URL", "")
-    CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+    CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [], subcast=str.strip)
     HTTPS = env.bool("HTTPS", not DEBUG)
     TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
     LOG_LEVEL = env.str(
@@ -40,7 +40,7 @@ try:
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 1, validate=validate.Range(min=1))
     WEB_PORT = env.int("WEB_PORT", 8000, validate=validate.Range(min=1, max=65535))
     # % if cookiecutter.include_apis
-    CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
+    CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [], subcast=str.strip)
     THROTTLE_RATES = {
         "anon": env.str("THROTTLE_ANON", "120/min", validate=RATE),
         "user": env.str("THROTTLE_USER", "600/min", validate=RATE),
@@ -79,16 +79,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "core.middleware.RequestIDMiddleware",
     "core.health.HealthMiddleware",
+    "core.middleware.SecurityHeadersMiddleware",
     # % if cookiecutter.include_apis
+    "corsheaders.middleware.CorsMiddleware",
     "core.problems.ProblemMiddleware",
     # % endif
     "core.middleware.CharsetMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "core.middleware.SecurityHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # % if cookiecutter.include_apis
-    "corsheaders.middleware.CorsMiddleware",
-    # % endif
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -140,10 +138,11 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
     # Each process keeps its connections and checks one before it is used: a restarted database is found again.
     DATABASE["CONN_HEALTH_CHECKS"] = True
-    # All processes together stay below the hundred connections that PostgreSQL allows.
-    pool = {"min_size": 1, "max_size": max(2, min(8, 80 // WEB_CONCURRENCY)), "timeout": 10}
-    DATABASE.setdefault("OPTIONS", {})
-    DATABASE["OPTIONS"] |= {"pool": pool, "options": f"-c statement_timeout={STATEMENT_TIMEOUT}"}
+    # All processes together stay below the hundred connections that PostgreSQL allows. The waits between attempts to
+    # connect, which double, begin anew after five seconds.
+    pool = {"min_size": 1, "max_size": max(2, min(8, 80 // WEB_CONCURRENCY)), "timeout": 10, "reconnect_timeout": 5}
+    given = DATABASE.setdefault("OPTIONS", {}).get("options", "")
+    DATABASE["OPTIONS"] |= {"pool": pool, "options": f"{given} -c statement_timeout={STATEMENT_TIMEOUT}".strip()}
 DATABASES = {"default": DATABASE}
 
 CACHES = {

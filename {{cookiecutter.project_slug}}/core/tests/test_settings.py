@@ -37,7 +37,7 @@ def run(code, environment):
         ({}, "s.DEBUG", "False"),
         ({"DEBUG": "true"}, "s.DEBUG", "True"),
         ({}, "s.ALLOWED_HOSTS", "['localhost', '127.0.0.1', '[::1]']"),
-        ({"ALLOWED_HOSTS": "a.example,b.example"}, "s.ALLOWED_HOSTS", "['a.example', 'b.example']"),
+        ({"ALLOWED_HOSTS": "a.example, b.example"}, "s.ALLOWED_HOSTS", "['a.example', 'b.example']"),
         ({}, "s.DATABASES['default']['NAME'] == s.BASE_DIR / 'db.sqlite3'", "True"),
         ({"DATABASE_URL": "postgres://u:p%40@db:5432/d"}, "s.DATABASES['default']['PASSWORD']", "p@"),
         ({"DATABASE_URL": "postgres://u:p@db/d"}, "'pool' in s.DATABASES['default']['OPTIONS']", "True"),
@@ -74,7 +74,7 @@ def test_a_bad_variable_ends_the_start_with_one_line_that_names_it(bad):
 
 def test_settings_example_and_readme_list_the_same_variables():
     in_settings = set(re.findall(r'env\.\w+\(\s*"(\w+)"', read("django_project/settings.py")))
-    in_settings |= set(re.findall(r'os\.environ\.get\("(\w+)"', read("gunicorn.conf.py")))
+    in_settings |= set(re.findall(r'os\.environ\.setdefault\("(\w+)"', read("gunicorn.conf.py")))
     # What containers are made from but the settings do not know.
     in_settings |= set(re.findall(r"\$\{(\w+)", read("docker-compose.yml")))
     in_example = set(re.findall(r"^#? ?([A-Z_]+)=", read(".env.example"), re.M))
