@@ -1,5 +1,7 @@
 """The addresses of the API that do not belong to a resource, and its root, which leads to all others."""
 
+from typing import Any
+
 from django.urls import get_resolver, path
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -25,7 +27,13 @@ class RootView(APIView):
     )
     def get(self, request: Request) -> Response:
         # A router calls the list of a resource `NAME-list`.
-        lists = sorted(name for name in get_resolver().reverse_dict if str(name).endswith("-list"))
+        patterns: Any = get_resolver().reverse_dict
+        routes = {str(name): found[0][0] for name, found in patterns.items()}
+        lists = sorted(
+            name
+            for name, (route, arguments) in routes.items()
+            if name.endswith("-list") and route.startswith("api/") and not arguments
+        )
         links = {
             address.rstrip("/").rsplit("/", 1)[1]: address for address in (reverse(n, request=request) for n in lists)
         }

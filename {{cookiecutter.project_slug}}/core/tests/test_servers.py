@@ -189,6 +189,13 @@ def test_demo_data_can_be_loaded_again(capsys):
     assert get_user_model().objects.count() == 1
 
 
+@pytest.mark.django_db
+def test_demo_makes_no_administrator_of_a_user_who_is_there():
+    get_user_model().objects.create_user("admin")
+    with pytest.raises(CommandError, match="createsuperuser"):
+        call_command("demo", stdout=StringIO())
+
+
 def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings):
     def fail(*args, **options):
         raise OperationalError("unable to open database file\nwith details")

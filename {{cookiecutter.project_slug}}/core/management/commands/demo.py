@@ -66,6 +66,8 @@ class Command(BaseCommand):
         if users.filter(is_superuser=True).exists():
             self.stdout.write("There is an administrator; `python manage.py changepassword NAME` sets a new password.")
             return
+        if users.filter(username="admin").exists():
+            raise CommandError("The user admin is no administrator. Make one by `python manage.py createsuperuser`.")
         password = secrets.token_urlsafe(12)
         users.create_superuser("admin", password=password)
         self.stdout.write(f"Administrator: admin, password: {password} (shown only now)")
