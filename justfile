@@ -16,7 +16,7 @@ test *options:
 
 # Try many more random answers than the tests do, and other requests; `just fuzz 5000` says how many answers
 fuzz examples="1000":
-    EXAMPLES="$1" python -m pytest -n auto tests/test_answers.py tests/test_api_served.py -k 'any_ or schemathesis'
+    EXAMPLES="$1" python -m pytest -n auto tests/test_answers.py tests/test_api_served.py -k 'test_any_ or schemathesis'
 
 # Format, lint and types, of the repository and of the template's folder in place
 check:
@@ -35,8 +35,17 @@ fix:
 pictures *folder:
     PYTHONPATH=tests python docs/pictures.py "$@"
 
-# Measure what people wait for, and requests against what others ship, for three quarters of an hour
-bench *options:
-    PYTHONPATH=tests python benchmarks/times.py
-    PYTHONPATH=tests python benchmarks/memory.py
+# Measure what people wait for, memory, and requests against what others ship: one after the other, for an hour
+bench: bench-times bench-memory bench-requests
+
+# Measure what people wait for; `just bench-times --help` lists the options
+bench-times *options:
+    PYTHONPATH=tests python benchmarks/times.py "$@"
+
+# Measure the memory of a server that answers a hundred thousand requests
+bench-memory *options:
+    PYTHONPATH=tests python benchmarks/memory.py "$@"
+
+# Measure requests against what others ship; `just bench-requests --rows 10000000` does it with ten million books
+bench-requests *options:
     PYTHONPATH=tests uv run --group bench python benchmarks/performance.py "$@"

@@ -61,7 +61,7 @@ PRECIOUS = (
     "uv.lock",
 )
 LITTER = (*PRECIOUS, ".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "staticfiles")
-# A project takes half of it.
+# Three times what a project takes.
 ROOM = 2 * 2**20
 
 # Names that Windows keeps for devices; a folder cannot have them.
@@ -145,7 +145,7 @@ def check_project_slug(answer: str) -> str:
 
 
 def check_answers(answers: Mapping[str, Any]) -> str:
-    """An empty text, if the answers are allowed and the project can be written; for the hook that runs before it is.
+    """For the hook before a render: an empty text, if the answers are allowed and the project can be written.
 
     Raises SystemExit with one line for the first thing that is wrong. An InvalidAnswerError would be printed with a
     traceback here: so the folder that cookiecutter has just made is removed here, too.
@@ -182,7 +182,7 @@ def check_command_line(_: object) -> str:
     command = click.get_current_context(silent=True)
     if command and (output := command.params.get("output_dir")):
         path = Path(output).absolute()
-        folder = next(folder for folder in (path, *path.parents) if folder.exists())
+        folder = next(folder for folder in (path, *path.parents) if os.path.exists(folder))  # noqa: PTH110  # Path raises
         effective = os.access in os.supports_effective_ids
         writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
         # Over an existing project: only that one's folder has to be.

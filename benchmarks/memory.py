@@ -7,13 +7,12 @@ proportional set size of each of gunicorn's processes after every tenth of the r
 import argparse
 import functools
 import http.client
-import re
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from baking import BakedProject, free_port, new_database, postgres_server, running
+from baking import BakedProject, children, free_port, memory, new_database, postgres_server, running
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).parents[1]
@@ -32,13 +31,6 @@ def ask(port: int, count: int) -> None:
         if response.status != http.client.OK:
             raise SystemExit(f"status {response.status}")
     connection.close()
-
-
-def sizes(pid: int) -> list[int]:
-    """The memory of each of the process's children, in MB."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    rollups = [Path(f"/proc/{child}/smaps_rollup").read_text(encoding="utf-8") for child in children]
-    return [round(int(re.findall(r"(?m)^Pss: +(\d+)", text)[0]) / 1024) for text in rollups]
 
 
 def main() -> None:
@@ -62,7 +54,8 @@ def main() -> None:
                 with ThreadPoolExecutor(CLIENTS) as clients:
                     list(clients.map(functools.partial(ask, port), [share // CLIENTS] * CLIENTS))
                 rate = share / (time.perf_counter() - start)
-                print(f"{step * share:,} requests: {sizes(server.pid)} MB, {rate:.0f} a second", flush=True)
+                sizes = [round(memory(child)) for child in children(server.pid)]
+                print(f"{step * share:,} requests: {sizes} MB, {rate:.0f} a second", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 This part of `just bench` renders the project, mounts `baselines.py` beside its API, and sends the same
 requests to all of them in turn, on PostgreSQL and on SQLite. It writes the table of docs/performance.md and the plots
-beside it. Work is the processor time of server and database together, which other work on the machine
-disturbs less than the time that a client waits. Linux only; needs PostgreSQL's server programs.
+beside it; with other sizes, databases or rounds than the usual ones it prints the table alone. Work is the processor
+time of server and database together, which other work on the machine disturbs less than the time that a client waits.
+Linux only; needs PostgreSQL's server programs.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import psycopg
-from baking import BakedProject, free_port, new_database, postgres_server, running
+from baking import BakedProject, children, free_port, full_isbn, memory, new_database, postgres_server, running
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).parents[1]
@@ -122,8 +123,7 @@ def processor_seconds(pids: list[int]) -> float:
 
 def tree(pid: int) -> list[int]:
     """The process and all below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    return [pid, *(inner for child in children for inner in tree(int(child)))]
+    return [pid, *(inner for child in children(pid) for inner in tree(child))]
 
 
 def postmaster(port: str) -> int:
@@ -133,12 +133,6 @@ def postmaster(port: str) -> int:
         if "-p" in words and port in words and "postgres" in words[0]:
             return int(status.parent.name)
     raise LookupError(port)
-
-
-def memory(pids: list[int]) -> float:
-    """The proportional set size of the processes, in MB."""
-    rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8") for pid in pids]
-    return sum(int(re.findall(r"(?m)^Pss: +(\d+)", text)[0]) for text in rollups) / 1024
 
 
 @dataclass
@@ -157,7 +151,12 @@ class Target:
         headers = {"Accept": "application/json"} if "/api/" in path or "/baseline/" in path else {}
         if path.startswith("POST"):
             isbn = f"{CREATED}{next(self.numbers):08}"
-            book = {"title": f"A Book of {isbn}", "subtitle": "A Novel", "author": "Jane Austen", "isbn": full(isbn)}
+            book = {
+                "title": f"A Book of {isbn}",
+                "subtitle": "A Novel",
+                "author": "Jane Austen",
+                "isbn": full_isbn(isbn),
+            }
             headers |= {"Authorization": self.token, "Content-Type": "application/json"}
             connection.request("POST", path.removeprefix("POST"), json.dumps(book), headers)
         else:
@@ -184,11 +183,6 @@ class Target:
 
     def database_seconds(self) -> float:
         return processor_seconds(tree(self.database)) if self.database else 0.0
-
-
-def full(isbn: str) -> str:
-    """The twelve digits of an ISBN with the thirteenth."""
-    return isbn + str(-(sum(map(int, isbn[::2])) + 3 * sum(map(int, isbn[1::2]))) % 10)
 
 
 @contextlib.contextmanager
@@ -245,7 +239,7 @@ def run(project: BakedProject, options: argparse.Namespace, postgres: str) -> li
                             for contestant, path in case.paths.items():
                                 result = case.results.setdefault(contestant, Result())
                                 target.measure(path, result if number else Result())  # the first round warms up
-                used = memory(tree(target.server))
+                used = sum(map(memory, tree(target.server)))
             shell(CLEAN)
             for case in asked:
                 for contestant, result in case.results.items():
@@ -343,11 +337,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds, 15 by default")
     parser.add_argument("--dry", action="store_true", help="print, and leave docs/ alone")
     options = parser.parse_args()
+    whole = all(getattr(options, name) == parser.get_default(name) for name in ("rows", "databases", "rounds"))
     with tempfile.TemporaryDirectory() as folder, postgres_server() as postgres:
         records = run(render(Path(folder)), options, postgres)
         where = machine(postgres)
-    if options.dry:
-        print(table(records))
+    if options.dry or not whole:
+        # The page shows one whole run.
+        print(f"{where}\n\n{table(records)}")
         return
     page = ROOT / "docs" / "performance.md"
     text = page.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from baking import BakedProject, free_port, running
+from baking import BakedProject, free_port, path_without, running
 
 ROOT = Path(__file__).parents[1]
 
@@ -120,18 +120,11 @@ def renders(folder: Path, runs: int) -> tuple[list[float], list[float]]:
     return times[ROOT], times[empty]
 
 
-def environment() -> dict[str, str]:
-    """This process's environment without a folder on the PATH that holds uv."""
-    folders = os.environ["PATH"].split(os.pathsep)
-    path = os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
-    return {**os.environ, "PATH": path}
-
-
 def render(template: Path, output: Path) -> float:
     """The seconds that one run of cookiecutter takes."""
     command = [sys.executable, "-m", "cookiecutter", str(template), "--no-input", "--output-dir", str(output)]
     start = time.perf_counter()
-    subprocess.run(command, env=environment(), check=True, capture_output=True)
+    subprocess.run(command, env={**os.environ, "PATH": path_without("uv")}, check=True, capture_output=True)
     return time.perf_counter() - start
 
 
@@ -144,10 +137,10 @@ def hook(folder: Path) -> list[float]:
     files = {"repository": str(ROOT), "own": own, "litter": []}
     source = source.replace("{{cookiecutter | as_python}}", ascii(answers))
     script.write_text(source.replace("{{cookiecutter | template_files | as_python}}", ascii(files)), encoding="utf-8")
-    seconds = []
+    seconds, environment = [], {**os.environ, "PATH": path_without("uv")}
     for _ in range(7):
         before = os.times()
-        subprocess.run([sys.executable, str(script)], cwd=project, env=environment(), check=True, capture_output=True)
+        subprocess.run([sys.executable, str(script)], cwd=project, env=environment, check=True, capture_output=True)
         after = os.times()
         seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
     return seconds

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -147,6 +148,16 @@ def wait_for(address: str, process: subprocess.Popen[str], log: Path, seconds: f
     pytest.fail(f"nothing answers at {address} after {seconds} s:\n{log.read_text()}")
 
 
+def wait_for_postgres(address: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+    """Return when the server takes connections; fail with the log if the process ends or the time does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(f"{address}/postgres"):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"PostgreSQL does not answer (status {process.returncode}):\n{log.read_text()}")
+
+
 def postgres_program(name: str) -> str | None:
     """The path of one of PostgreSQL's programs; Debian keeps them out of the PATH."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -158,6 +169,22 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def full_isbn(digits: str) -> str:
+    """The twelve digits of an ISBN with the thirteenth."""
+    return digits + str(-(sum(map(int, digits[::2])) + 3 * sum(map(int, digits[1::2]))) % 10)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started; Linux only."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+
+
+def memory(pid: int) -> float:
+    """The proportional set size of a process, in MB; Linux only."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+    return int(re.findall(r"(?m)^Pss: +(\d+)", rollup)[0]) / 1024
 
 
 def new_database(server: str) -> str:
@@ -196,13 +223,9 @@ def postgres_server() -> Iterator[str]:
             [*as_owner, server, "-D", str(folder / "data"), "-p", port, *options], stdout=log, stderr=log, cwd="/"
         )
     try:
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(port)), timeout=1):
-                break
-            time.sleep(0.1)
-        time.sleep(0.5)
-        yield f"postgres://test:test@127.0.0.1:{port}"
+        address = f"postgres://test:test@127.0.0.1:{port}"
+        wait_for_postgres(address, process, folder / "log")
+        yield address
     finally:
         process.terminate()
         process.wait(timeout=20)

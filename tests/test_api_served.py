@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from baking import Bake, BakedProject, environment, free_port, new_database, running
+from baking import Bake, BakedProject, environment, free_port, full_isbn, new_database, running
 
 TIES = 5000
 # The books of the demo data.
@@ -112,10 +112,8 @@ def test_walking_while_others_write_neither_loses_nor_repeats_a_row(served: Serv
 
 
 def isbn(number: int) -> str:
-    """A valid ISBN-10 that no other test uses, of this number below 10,000."""
-    digits = f"99999{number:04}"
-    check = -sum(int(digit) * (10 - place) for place, digit in enumerate(digits)) % 11
-    return digits + ("X" if check == 10 else str(check))
+    """A valid ISBN that no other test uses, of this number below 10,000."""
+    return full_isbn(f"97899999{number:04}")
 
 
 def test_of_many_who_create_the_same_isbn_at_once_one_does(served: Served) -> None:

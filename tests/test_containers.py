@@ -21,9 +21,8 @@ from typing import Any
 
 import httpx
 import pytest
-from baking import COMBINATIONS, ROOT, Bake, BakedProject, environment, need
-
-pytestmark = pytest.mark.xdist_group("docker")
+import yaml
+from baking import COMBINATIONS, ROOT, Bake, BakedProject, environment, full_isbn, need
 
 PASSWORD = "a-long-passphrase-7"
 UNLIMITED = {"web": {"environment": dict.fromkeys(("THROTTLE_ANON", "THROTTLE_USER", "THROTTLE_LOGIN"), "90000/min")}}
@@ -109,8 +108,7 @@ get_user_model().objects.create_superuser("tester", password="{PASSWORD}")
 
 
 def isbn(number: int) -> str:
-    digits = f"978{number:09d}"
-    return digits + str(-sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10)
+    return full_isbn(f"978{number:09}")
 
 
 @contextlib.contextmanager
@@ -256,6 +254,13 @@ def test_compose_alone_changes_a_setting_without_a_rebuild(stack: Stack) -> None
     stack.up(HTTPS="true")
     assert stack.get().status_code == 301
     assert stack.docker("image", "inspect", "--format={{.Id}}", stack.project.path.name) == image
+
+
+def test_no_mounted_folder_hides_the_environment(project: BakedProject) -> None:
+    services = yaml.safe_load(project.read("docker-compose.yml"))["services"]
+    assert not {"volumes", "configs"} & {*services["web"], *services["migrate"]}
+    code = "import sys; print(sys.prefix)"
+    assert project.run("docker", "run", "--rm", project.path.name, "python", "-c", code) == "/opt/venv\n"
 
 
 def test_the_image_holds_no_secret_and_no_tool_of_the_build(project: BakedProject) -> None:
