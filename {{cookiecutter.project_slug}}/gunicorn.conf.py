@@ -77,7 +77,7 @@ worker_class = Worker
 # The most of a process. A slow client holds one until its request is complete: there are enough for hundreds, even
 # if one process accepts most of them. They start when they are needed, and the pool limits how many ask the database.
 # All together they stay below the `pids` of docker-compose.yml.
-threads = min(400, 900 // workers)
+threads = min(400, 900 // max(1, workers))
 # Bytes. The address of a page holds the title that it starts after.
 limit_request_line = 8190
 

@@ -29,13 +29,10 @@ class RootView(APIView):
         # A router calls the list of a resource `NAME-list`.
         patterns: Any = get_resolver().reverse_dict
         routes = {str(name): found[0][0] for name, found in patterns.items()}
-        lists = sorted(
-            name
-            for name, (route, arguments) in routes.items()
-            if name.endswith("-list") and route.startswith("api/") and not arguments
-        )
         links = {
-            address.rstrip("/").rsplit("/", 1)[1]: address for address in (reverse(n, request=request) for n in lists)
+            route.rstrip("/").rpartition("/")[2]: reverse(name, request=request)
+            for name, (route, arguments) in sorted(routes.items())
+            if name.endswith("-list") and route.startswith("api/") and not arguments
         }
         names = {"token": "auth-token", "user": "auth-user", "schema": "api-schema", "docs": "api-docs"}
         return Response(links | {word: reverse(name, request=request) for word, name in names.items()})
