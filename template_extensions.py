@@ -60,7 +60,8 @@ PRECIOUS = (
     "db.sqlite3-wal",
     "uv.lock",
 )
-LITTER = (*PRECIOUS, ".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "staticfiles")
+CACHES = (".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".schemathesis", "staticfiles")
+LITTER = (*PRECIOUS, *CACHES)
 # Three times what a project takes.
 ROOM = 2 * 2**20
 

@@ -277,6 +277,13 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
     assert "Traceback" not in served.log.read_text().removeprefix(before)
 
 
+def test_the_recipe_for_fuzzing_sends_requests(served: Served) -> None:
+    port = served.address.rpartition(":")[2]
+    few = ["--phases", "fuzzing", "--max-examples", "3", "--include-path", "/api/v1/auth/user/"]
+    output = served.project.run("just", "fuzz", "admin", served.password, *few, WEB_PORT=port, SECRET_KEY="k" * 50)
+    assert re.search(r"[1-9]\d* passed", output), output
+
+
 def test_a_generated_client_uses_the_api(served: Served, tmp_path: Path) -> None:
     program = str(Path(sys.executable).with_name("openapi-python-client"))
     where = ["--url", f"{served.address}/api/schema/", "--output-path", str(tmp_path / "generated")]

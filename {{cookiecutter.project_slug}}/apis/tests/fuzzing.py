@@ -34,7 +34,9 @@ class Login:
     """A token from the API itself."""
 
     def get(self, case, context):
-        return requests.post(f"{ADDRESS}/api/v1/auth/token/", json=CREDENTIALS, timeout=10).json()["token"]
+        answer = requests.post(f"{ADDRESS}/api/v1/auth/token/", json=CREDENTIALS, timeout=10)
+        answer.raise_for_status()
+        return answer.json()["token"]
 
     def set(self, case, data, context):
         case.headers = {**(case.headers or {}), "Authorization": f"Token {data}"}
