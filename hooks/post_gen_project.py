@@ -139,11 +139,14 @@ def lock() -> bool:
     programs = (os.path.join(folder, name) for folder in os.get_exec_path() for name in ("uv", "uv.exe"))
     if not any(map(os.path.exists, programs)):
         return False
+    print("Pinning the versions of the dependencies ...", flush=True)
     for options in ([], ["--offline"]):
         try:
             run("uv", "lock", "--quiet", *options, folder=".")
         except OSError:
             continue
+        except KeyboardInterrupt:
+            return False
         return True
     return False
 

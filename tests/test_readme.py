@@ -60,7 +60,7 @@ def test_the_commands_of_deployment(fresh: BakedProject) -> None:
 
 def test_taking_books_out_by_hand(fresh: BakedProject) -> None:
     section = fresh.read("README.md").split("## Without books")[1].split("\n## ")[0]
-    for name in re.findall(r"`([\w/]+(?:\.py|/))`", section):
+    for name in re.findall(r"`([\w/]+(?:\.py|\.md|/))`", section):
         path = fresh.path / name
         if name.startswith("django_project/"):
             continue
@@ -69,10 +69,12 @@ def test_taking_books_out_by_hand(fresh: BakedProject) -> None:
     fresh.edit("django_project/settings.py", '    "books",\n', "")
     fresh.edit("django_project/urls.py", '    path("api/v1/", include("apis.v1")),\n', "")
     view = re.search(r'`(path\("", TemplateView[^`]+)`', section)
+    line = re.search("`(from .* import TemplateView)`", section)
     assert view
+    assert line
     fresh.edit("django_project/urls.py", 'path("", include("books.urls"))', view[1])
     imports = "from django.urls import include, path\n"
-    fresh.edit("django_project/urls.py", imports, f"{imports}from django.views.generic import TemplateView\n")
+    fresh.edit("django_project/urls.py", imports, f"{imports}{line[1]}\n")
     assert " passed" in fresh.run("just", "check")
 
 

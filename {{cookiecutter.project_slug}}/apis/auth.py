@@ -70,7 +70,7 @@ class TokenView(APIView):
         request=CredentialsSerializer,
         responses=TokenSerializer,
         examples=[
-            OpenApiExample("Log in", LOGIN, request_only=True),
+            OpenApiExample("Login", LOGIN, request_only=True),
             OpenApiExample("Token", TOKEN, response_only=True),
         ],
     )

@@ -26,15 +26,13 @@ class ISBNField(TextField):
 
 # Examples of the OpenAPI document.
 BOOK = {"title": "Emma", "subtitle": "", "author": "Jane Austen", "isbn": "9780141439587"}
+SENT = {**BOOK, "isbn": "0-14-143958-0"}
 TIMES = {"created_at": "2030-01-31T00:00:00Z", "updated_at": "2030-01-31T00:00:00Z"}
 STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIMES}
 
 
 @extend_schema_serializer(
-    examples=[
-        OpenApiExample("Book to store", {**BOOK, "isbn": "0-14-143958-0"}, request_only=True),
-        OpenApiExample("Book", STORED, response_only=True),
-    ]
+    examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(ModelSerializer):
     serializer_field_mapping = {**ModelSerializer.serializer_field_mapping, ISBNColumn: ISBNField}

@@ -29,7 +29,7 @@ try:
     SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], subcast=str.strip)
     DATABASE = env.dj_db_url("DATABASE_URL", "sqlite:///db.sqlite3")
-    CACHE_URL = env.str("CACHE_URL", "")
+    CACHE_URL = env.str("CACHE_URL", "", validate=validate.Regexp(r"\Z|(rediss?|unix)://", error="Not redis://…"))
     CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [], subcast=str.strip)
     HTTPS = env.bool("HTTPS", not DEBUG)
     TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))

@@ -1,13 +1,6 @@
 """The user model."""
 
-from django.contrib.auth import get_user_model
-
 from accounts.models import User
-
-
-def test_users_are_our_own_model(settings):
-    assert get_user_model() is User
-    assert settings.AUTH_USER_MODEL == "accounts.User"
 
 
 def test_a_user_can_be_added_in_the_admin(admin_client):

@@ -38,7 +38,7 @@ class SeedCommand(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Stopped. The same command adds the rest.", returncode=130) from None
         name = self.model._meta.verbose_name_plural
-        self.stdout.write(f"The first {int(count):,} {name} of seed {seed} are there.")
+        self.stdout.write(f"{int(count):,} invented {name} are there.")
 
     def add(self, count: int, seed: str) -> None:
         for start in range(0, count, BATCH):
