@@ -139,7 +139,7 @@ def lock() -> bool:
     programs = (os.path.join(folder, name) for folder in os.get_exec_path() for name in ("uv", "uv.exe"))
     if not any(map(os.path.exists, programs)):
         return False
-    print("Pinning the versions of the dependencies ...", flush=True)
+    print("\nPinning the versions of the dependencies ...", flush=True)
     for options in ([], ["--offline"]):
         try:
             run("uv", "lock", "--quiet", *options, folder=".")
