@@ -24,8 +24,6 @@ class BookAdmin(admin.ModelAdmin):
     search_help_text = "Words of title, subtitle or author, or an ISBN: a thousand books that match, at most."
     readonly_fields = ("created_at", "updated_at")
     paginator = BoundedPaginator
-    # Nor is there a link that selects all: an action would take more rows than are counted.
-    actions_selection_counter = False
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
