@@ -9,23 +9,20 @@ from django.http import HttpRequest
 
 from books.isbn import normalise
 from books.models import Book
-from core.paging import BoundedPaginator
+from core.paging import BoundedAdmin
 from core.search import matching
 
 MAX_FOUND = 1_000
 
 
 @admin.register(Book)
-class BookAdmin(admin.ModelAdmin):
+class BookAdmin(BoundedAdmin):
     list_display = ("title", "subtitle", "author", "isbn", "created_at")
     sortable_by = ("title", "author", "isbn", "created_at")  # each has an index
     list_filter = ("created_at",)
     search_fields = ("search",)
     search_help_text = "Words of title, subtitle or author, or an ISBN: a thousand books that match, at most."
     readonly_fields = ("created_at", "updated_at")
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
         if not search_term:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.contrib import admin
 from django.core import signing
 from django.core.paginator import Paginator
 from django.db.models import F, Field, Func, Model, OrderBy, Q, QuerySet, Value
@@ -16,6 +17,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact, GreaterThan, LessThan
 from django.db.models.sql.datastructures import BaseTable
 from django.db.models.sql.where import WhereNode
+from django.http import HttpRequest
 
 # How many rows are read along the ordering for those that a filter lets through.
 NEARBY = 3_000
@@ -147,3 +149,16 @@ class BoundedPaginator(Paginator):
     def count(self) -> int:
         rows: Any = self.object_list
         return int(rows.order_by()[: self.LIMIT].count())
+
+
+class BoundedAdmin(admin.ModelAdmin):
+    """The admin of a model with many rows, whose list and actions know those that `BoundedPaginator` counts."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
+        # "Select all" would take the others, too.
+        counted = queryset.values("pk")[: BoundedPaginator.LIMIT]
+        return super().response_action(request, queryset.filter(pk__in=counted), *args, **kwargs)
