@@ -42,8 +42,8 @@ class RequestIDMiddleware:
         return response
 
 
-class CharsetMiddleware:
-    """Refuse text in any other encoding than UTF-8, by 415: what follows reads everything as UTF-8."""
+class BodyMiddleware:
+    """Refuse text in another encoding than UTF-8, by 415, and chunks, by 411: Django takes them for an empty body."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -51,6 +51,8 @@ class CharsetMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if (request.content_params or {}).get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
             return error_page(415)
+        if "Transfer-Encoding" in request.headers:
+            return error_page(411)
         return self.get_response(request)
 
 

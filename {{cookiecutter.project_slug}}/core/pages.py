@@ -15,6 +15,7 @@ TEXTS = {
     400: ("Bad request", "The server could not make sense of this request."),
     403: ("Not allowed", "You have no permission to see this page. Signing in may help."),
     404: ("Page not found", "There is nothing at this address. It may have moved, or never existed."),
+    411: ("Length required", "This request does not say how long it is."),
     415: ("Unknown encoding", "This request holds text in another encoding than UTF-8."),
     500: ("Server error", "Something went wrong on our side. It was logged; please try again later."),
     503: ("Not available", "The server cannot answer at the moment. Please try again later."),

@@ -127,6 +127,7 @@ class ProblemMiddleware:
         403: ("permission_denied", "The request is refused: the token of its form, or its origin, is wrong."),
         404: ("not_found", "There is nothing at this address."),
         405: ("method_not_allowed", "This address does not know the method."),
+        411: ("length_required", "Say how long the body is, by Content-Length: it came in chunks."),
         413: ("too_large", "The request is too large."),
         415: ("unsupported_media_type", "Send text in UTF-8: the charset of the content type is another one."),
     }

@@ -51,7 +51,7 @@ def test_the_asgi_application_answers():
     assert body["body"] == b'{"status": "ok"}'
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs a system like Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn forks its processes, which Windows cannot")
 def test_gunicorn_ends_slow_requests_and_refuses_new_ones_while_it_stops():
     # Its worker class in gunicorn.conf.py relies on the inside of gunicorn, which a new version may change.
     with socket.socket() as free:
