@@ -183,8 +183,9 @@ def check_command_line(_: object) -> str:
     command = click.get_current_context(silent=True)
     if command and (output := command.params.get("output_dir")):
         path = Path(output).absolute()
-        folder = next(folder for folder in (path, *path.parents) if os.access(folder, os.F_OK))
         effective = os.access in os.supports_effective_ids
+        there = (folder for folder in (path, *path.parents) if os.access(folder, os.F_OK, effective_ids=effective))
+        folder = next(there)
         writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
         # Over an existing project: only that one's folder has to be.
         if not writable and not command.params.get("overwrite_if_exists"):
