@@ -135,8 +135,11 @@ def running(command: list[str], folder: Path, address: str, **variables: str) ->
                 process.wait()
 
 
-def wait_for(address: str, process: subprocess.Popen[str], log: Path, seconds: float = 60) -> None:
-    """Return when something answers at the address; fail with the log if the process ends or the time does."""
+def wait_for(address: str, process: subprocess.Popen[str], log: Path, seconds: float = 300) -> None:
+    """Return when something answers at the address; fail with the log if the process ends or the time does.
+
+    Some commands install the project first.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:

@@ -82,7 +82,7 @@ class Stack:
         self.compose("up", "--wait", "--wait-timeout", "90", *options, **variables)
 
     def get(self, path: str = "/", port: str = "") -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", timeout=10)
+        return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", timeout=60)
 
     def python(self, code: str) -> str:
         return self.compose("exec", "-T", "web", "python", "manage.py", "shell", "--verbosity=0", "--command", code)
@@ -104,7 +104,7 @@ get_user_model().objects.create_superuser("tester", password="{PASSWORD}")
 
     def post(self, number: int, headers: dict[str, str]) -> httpx.Response:
         book = {"title": f"Book {number}", "author": "A. Author", "isbn": isbn(number)}
-        return httpx.post(f"http://127.0.0.1:{self.port}/api/v1/books/", json=book, headers=headers, timeout=10)
+        return httpx.post(f"http://127.0.0.1:{self.port}/api/v1/books/", json=book, headers=headers, timeout=60)
 
 
 def isbn(number: int) -> str:
