@@ -78,8 +78,11 @@ worker_class = Worker
 # if one process accepts most of them. They start when they are needed, and the pool limits how many ask the database.
 # All together they stay below the `pids` of docker-compose.yml.
 threads = min(400, 900 // max(1, workers))
-# Bytes. The address of a page holds the title that it starts after.
+# Bytes: the address of a page may hold a long text that it starts after.
 limit_request_line = 8190
+
+# No header changes what the project takes for its address or for HTTPS, but as TRUSTED_PROXIES says.
+forwarded_allow_ips = forwarder_headers = ""
 
 # The project is loaded once, before the workers are forked: they share its memory, and a wrong setting ends the
 # server with its message instead of ending one worker after the other.

@@ -22,7 +22,8 @@ class Request(WSGIRequest):
         except ValueError:
             # It names an encoding that Python does not know, for itself.
             self.content_type, self.content_params = "", {"charset": "unknown"}
-        self.encoding = "utf-8"
+        # Not by `encoding`, which reads the query at once: an error in it would have no answer.
+        self._encoding = "utf-8"
 
 
 application = get_wsgi_application()

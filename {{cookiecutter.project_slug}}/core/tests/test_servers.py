@@ -26,13 +26,14 @@ from django_project import asgi, wsgi
 
 
 @pytest.mark.django_db
-def test_the_wsgi_application_answers():
+def test_the_wsgi_application_answers_whatever_the_query(settings):
     answer = []
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 1
 
     def start_response(status, headers, exc_info=None, /):
         answer.append(status)
 
-    body = wsgi.application(RequestFactory().get("/health/live").environ, start_response)
+    body = wsgi.application(RequestFactory().get("/health/live?a=b&c=d").environ, start_response)
     assert answer == ["200 OK"]
     assert b"".join(body) == b'{"status": "ok"}'
 
