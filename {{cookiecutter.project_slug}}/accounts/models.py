@@ -8,3 +8,8 @@ from django.contrib.auth.models import AbstractUser
 
 class User(AbstractUser):
     """Django's user, with room for fields of our own."""
+
+    def set_unusable_password(self) -> None:
+        """Also tell the validators of passwords when the user is saved, as Django does of a new password."""
+        super().set_unusable_password()
+        self._password = ""

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
 from rest_framework.authentication import BaseAuthentication
@@ -37,7 +38,7 @@ class WrongCredentials(APIException):
 
 class CredentialsSerializer(serializers.Serializer[Any]):
     username = TextField(max_length=150)
-    password = TextField(max_length=128, trim_whitespace=False, style={"input_type": "password"})
+    password = TextField(max_length=4096, trim_whitespace=False, style={"input_type": "password"})
 
 
 class TokenSerializer(serializers.Serializer[Any]):
@@ -81,7 +82,12 @@ class TokenView(APIView):
         user: AbstractBaseUser | None = authenticate(request, **credentials.validated_data)
         if user is None:
             raise WrongCredentials
-        key, token = Token.issue(user)
+        with transaction.atomic():
+            # The password may have been changed while it was checked, which takes a while.
+            unchanged = User.objects.select_for_update().filter(pk=user.pk, password=user.password, is_active=True)
+            if not unchanged:
+                raise WrongCredentials
+            key, token = Token.issue(user)
         return Response(TokenSerializer({"token": key, "expires_at": token.expires_at}).data)
 
     @extend_schema(operation_id="logout", summary="Log out: revoke the token", request=None, responses={204: None})

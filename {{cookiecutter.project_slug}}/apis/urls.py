@@ -43,7 +43,9 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "docs/",
-        SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="apis/swagger.html"),
+        SpectacularSwaggerSplitView.as_view(
+            url_name="api-schema", template_name="apis/swagger.html", http_method_names=["get", "head"]
+        ),
         name="api-docs",
     ),
     path("v1/auth/token/", TokenView.as_view(), name="auth-token"),

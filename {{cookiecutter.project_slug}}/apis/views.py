@@ -22,6 +22,7 @@ ROWS = Book.objects.values(*(name for name in BookSerializer.Meta.fields if name
 
 
 class BookFilter(filters.FilterSet):
+    only_filters = True
     author = TextFilter(max_length=100, help_text="The whole name of the author.")
     isbn = filters.CharFilter(method="by_isbn", max_length=20, help_text="An ISBN in either form.")
     created_after = UTCFilter("created_at", "gt", help_text="Added after this time.")

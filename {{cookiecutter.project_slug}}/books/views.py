@@ -1,7 +1,6 @@
 """What the library's pages show of the books: the model holds the content, a view chooses, a template displays."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import DetailView, TemplateView
@@ -32,11 +31,7 @@ class BookListView(TemplateView):
             page = paginate(books, ordering=ordering, size=PAGE_SIZE, cursor=cursor)
         except InvalidCursorError:
             return error_page(400)
-        # What the API understands as well; cursors are the same.
-        query = urlencode({name: value for name, value in chosen.items() if value})
-        return self.render_to_response(
-            {"page": page, "book_list": page.rows, "orderings": ORDERINGS, "query": query, **chosen}
-        )
+        return self.render_to_response({"page": page, "book_list": page.rows, "orderings": ORDERINGS, **chosen})
 
 
 class BookDetailView(DetailView):

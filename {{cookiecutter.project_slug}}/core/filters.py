@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from django_filters import CharFilter, IsoDateTimeFilter
+from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
@@ -14,25 +14,39 @@ from rest_framework.views import APIView
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """django-filter's backend, which refuses unknown names, names given twice and empty values of what is no text."""
+    """django-filter's backend, which refuses unknown names, names given twice and values that would be ignored.
+
+    A filterset class with `only_filters = True` is left alone where the request has none of its filters: making its
+    form is a quarter of the work of a list.
+    """
 
     def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
         filterset = self.get_filterset_class(view, queryset)
         filters = filterset.base_filters if filterset else {}
-        known = {*filters, *getattr(getattr(view, "paginator", None), "query_params", ())}
+        known = {*getattr(getattr(view, "paginator", None), "query_params", ())}
+        several = set()
+        for name, condition in filters.items():
+            widget = condition.extra.get("widget", condition.field_class.widget)
+            # A range has two: `born_after` and `born_before`.
+            known |= {f"{name}_{suffix}" for suffix in getattr(widget, "suffixes", ())} or {name}
+            several |= {name} if getattr(widget, "allow_multiple_selected", False) else set()
+        # The form of the browsable API sends all filters, also those that are left empty.
+        form = request.accepted_renderer.format == "api"
         errors = {}
         for name, values in request.query_params.lists():
             if name not in known:
                 errors[name] = f"Unknown. Use one of: {', '.join(sorted(known))}."
-            elif len(values) > 1:
+            elif len(values) > 1 and name not in several:
                 errors[name] = "Given more than once."
-            elif not values[0] and name in filters and not isinstance(filters[name], CharFilter):
+            elif not values[0] and not form and name in filters and not isinstance(filters[name], CharFilter):
                 errors[name] = "Empty. Give a value or leave it out."
+            elif values[0] and isinstance(filters.get(name), BooleanFilter) and values[0] not in {"true", "false"}:
+                errors[name] = "Use true or false."
         if errors:
             raise ValidationError(errors)
-        # Making the form of the filters is a quarter of the work of a list.
-        used = any(name in filters for name in request.query_params)
-        return super().filter_queryset(request, queryset, view) if used else queryset
+        if getattr(filterset, "only_filters", False) and not any(name in filters for name in request.query_params):
+            return queryset
+        return super().filter_queryset(request, queryset, view)
 
 
 class TextFilter(CharFilter):

@@ -30,19 +30,29 @@ class APIView(views.APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method not in self.allowed_methods:
+            # In the form that the client wants: a browser gets a page, with the forms of the methods that there are.
+            self.format_kwarg = None
+            request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request, True)
             raise MethodNotAllowed(str(request.method))
         super().initial(request, *args, **kwargs)
 
 
+# Everything that can be done with the rows of a model. A write that fails leaves nothing behind. (The OpenAPI document
+# would show a docstring.)
 class ModelViewSet(APIView, viewsets.ModelViewSet):
-    """Everything that can be done with the rows of a model. A write that fails leaves nothing behind."""
-
     http_method_names = ["get", "head", "options", "post", "put", "patch", "delete"]
 
     def get_queryset(self) -> QuerySet[Any]:
         queryset = super().get_queryset()
-        # Two changes of one row wait for each other, so that neither writes back what the other has replaced.
-        return queryset.select_for_update() if self.action in {"update", "partial_update"} else queryset
+        # Two changes of one row wait for each other, so that neither writes back what the other has replaced. Rows
+        # that are put together from several, or made distinct, cannot be locked.
+        if self.action not in {"update", "partial_update"} or queryset.query.group_by or queryset.query.distinct:
+            return queryset
+        return queryset.select_for_update(of=("self",))
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Filters are for lists: one row has an address of its own."""
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     @transaction.atomic
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -68,9 +78,19 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class ModelSerializer(serializers.HyperlinkedModelSerializer[Any]):
-    """DRF's serializer of a model, with `TextField` for its texts."""
+class RelatedField(serializers.HyperlinkedRelatedField):
+    """Another row, by its address; DRF's own field fails at what Python cannot take apart, such as `http://[`."""
 
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except ValueError:
+            self.fail("no_match")
+
+
+# DRF's serializer of a model, with the fields from above.
+class ModelSerializer(serializers.HyperlinkedModelSerializer[Any]):
+    serializer_related_field = RelatedField
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.CharField: TextField,

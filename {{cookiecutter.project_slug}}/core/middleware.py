@@ -42,8 +42,24 @@ class RequestIDMiddleware:
         return response
 
 
+class HeadMiddleware:
+    """Send what `HEAD` asks for, the headers alone. gunicorn logs a warning where there is more."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.method == "HEAD" and not response.streaming:
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
+        return response
+
+
 class BodyMiddleware:
-    """Refuse text in another encoding than UTF-8, by 415, and chunks, by 411: Django takes them for an empty body."""
+    """Refuse text in another encoding than UTF-8, by 415, chunks, by 411: Django takes them for an empty body, and a
+    cookie with a NUL, by 400: PostgreSQL takes none.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -53,6 +69,8 @@ class BodyMiddleware:
             return error_page(415)
         if "Transfer-Encoding" in request.headers:
             return error_page(411)
+        if "\0" in "".join(request.COOKIES.values()):
+            return error_page(400)
         return self.get_response(request)
 
 

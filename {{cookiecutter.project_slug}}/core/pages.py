@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 
 TEXTS = {
     400: ("Bad request", "The server could not make sense of this request."),
-    403: ("Not allowed", "You have no permission to see this page. Signing in may help."),
+    403: ("Not allowed", "You may not do this, or the form is too old: sign in, or load the page anew."),
     404: ("Page not found", "There is nothing at this address. It may have moved, or never existed."),
     411: ("Length required", "This request does not say how long it is."),
     415: ("Unknown encoding", "This request holds text in another encoding than UTF-8."),

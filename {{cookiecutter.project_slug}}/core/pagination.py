@@ -53,7 +53,7 @@ class KeysetPagination(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         example = "http://127.0.0.1:8000/api/v1/?cursor=…"
-        link = {"type": "string", "nullable": True, "format": "uri", "example": example}
+        link = {"type": ["string", "null"], "format": "uri", "example": example}
         return {
             "type": "object",
             "required": ["next", "previous", "results"],
@@ -76,5 +76,6 @@ class KeysetPagination(BasePagination):
 
 
 def orderings(view: Any) -> list[str]:
-    """What `ordering` can be for this view; the first is the default."""
-    return [*view.ordering_fields, *(f"-{field}" for field in view.ordering_fields)]
+    """What `ordering` can be for this view; the first is the default. A field with `-` in front may be that, too."""
+    fields = view.ordering_fields
+    return [*fields, *(field[1:] if field.startswith("-") else f"-{field}" for field in fields)]

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core import signing
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import F, Field, Func, Model, OrderBy, Q, QuerySet, Value
 from django.db.models.expressions import Col
@@ -64,20 +65,29 @@ def paginate(queryset: QuerySet[Any], *, ordering: str, size: int, cursor: str =
     `ordering` names a column that is never null, with a `-` in front for descending order; an index on this column
     and the primary key makes every page cost the same. Ties are ordered by the primary key.
     `cursor` is `next` or `previous` of another page, "" for the first one.
-    Raises InvalidCursorError if it is neither or belongs to another ordering.
+    Raises InvalidCursorError if it is neither or belongs to another ordering, and ImproperlyConfigured if `ordering`
+    names no such column.
     """
-    name, key = ordering.removeprefix("-"), queryset.model._meta.pk.name
+    meta, name = queryset.model._meta, ordering.removeprefix("-")
+    column = next((field for field in meta.concrete_fields if field.attname == name and not field.null), None)
+    if column is None:
+        raise ImproperlyConfigured(f"{meta.label} has no column {name} that is never null, to be ordered by.")
+    key = meta.pk.attname
     backwards, position = read_cursor(cursor, ordering)
     descending = ordering.startswith("-") != backwards
     order = [f"-{column}" if descending else column for column in (name, key)]
     where, beyond = queryset.query.where, Q()
     if position:
-        fields = [queryset.model._meta.get_field(name), queryset.model._meta.pk]
-        values = [Value(field.to_python(text), field) for field, text in zip(fields, position, strict=True)]
+        try:
+            fields = zip((column, meta.pk), position, strict=True)
+            values = [Value(field.to_python(text), field) for field, text in fields]
+        except ValidationError as error:
+            raise InvalidCursorError("The cursor is not one of this list.") from error
         beyond = Q((LessThan if descending else GreaterThan)(Row(F(name), F(key)), Row(*values)))
         queryset = queryset.filter(beyond)
     queryset = queryset.order_by(*order)
-    if not where or has_index(where, queryset.model._meta.concrete_model, name, key):
+    # Rows that are put together from several cannot be cut off before.
+    if not where or queryset.query.group_by is not None or has_index(where, meta.concrete_model, name, key):
         rows = list(queryset[: size + 1])
     else:
         rows = filtered_rows(queryset, beyond, order, size + 1)

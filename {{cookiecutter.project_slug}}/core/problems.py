@@ -35,7 +35,7 @@ class Conflict(APIException):
 
     status_code = HTTPStatus.CONFLICT
     default_code = "conflict"
-    default_detail = "This contradicts what is stored: an entry with the same unique value exists, or one was changed."
+    default_detail = "This contradicts what is stored: a unique value is taken, or something else needs it."
 
 
 class Unavailable(APIException):
@@ -99,13 +99,15 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     response = drf_exception_handler(exception, context)
     if response is None:
         return None
-    if isinstance(exception, ValidationError):
+    if isinstance(exception, APIException) and isinstance(exception.detail, dict | list):
         errors = list(field_errors(exception.detail))
-        if errors and all(error["code"] == "unique" for error in errors):
-            response.status_code = HTTPStatus.CONFLICT
-            response.data = problem(response.status_code, Conflict.default_code, Conflict.default_detail, errors)
-        else:
-            response.data = problem(response.status_code, "invalid", "The request has errors.", errors)
+        code, detail = exception.default_code, str(exception.default_detail)
+        if isinstance(exception, ValidationError):
+            detail = "The request has errors."
+            if errors and all(error["code"] == "unique" for error in errors):
+                response.status_code = HTTPStatus.CONFLICT
+                code, detail = Conflict.default_code, Conflict.default_detail
+        response.data = problem(response.status_code, code, detail, errors)
     else:
         detail = response.data["detail"]
         response.data = problem(response.status_code, detail.code, str(detail))
@@ -128,6 +130,7 @@ class ProblemMiddleware:
         404: ("not_found", "There is nothing at this address."),
         405: ("method_not_allowed", "This address does not know the method."),
         411: ("length_required", "Say how long the body is, by Content-Length: it came in chunks."),
+        412: ("precondition_failed", "What is stored is not, or no longer, what the request says."),
         413: ("too_large", "The request is too large."),
         415: ("unsupported_media_type", "Send text in UTF-8: the charset of the content type is another one."),
     }

@@ -53,7 +53,7 @@ class AutoSchema(SpectacularAutoSchema):
             codes |= BODY
         if any(parameter["in"] == "query" for parameter in operation.get("parameters", [])):
             codes[400] = "invalid"
-        if self.method not in SAFE_METHODS and {} not in operation["security"]:
+        if self.method not in SAFE_METHODS and {} not in operation.get("security", [{}]):
             codes[403] = "permission_denied"
         if "{" in self.path:
             codes[404] = "not_found"

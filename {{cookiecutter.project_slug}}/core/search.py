@@ -38,7 +38,7 @@ class SearchField(models.TextField):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         # The space in front makes the start of the first word look like that of every other word.
-        value = " " + fold(" ".join(getattr(model_instance, source) for source in self.sources))
+        value = " " + fold(" ".join(getattr(model_instance, source) or "" for source in self.sources))
         setattr(model_instance, self.attname, value)
         return value
 

@@ -1,6 +1,7 @@
 """DRF's throttles with an exact count: DRF reads, appends and writes back, and so lets parallel requests through."""
 
 import logging
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.core.cache import cache
@@ -32,6 +33,21 @@ class FixedWindow(SimpleRateThrottle):
             # Without its cache the API answers uncounted rather than not at all.
             logger.warning("the cache does not count requests", exc_info=True)
             return True
+
+    def get_ident(self, request: Request) -> str:
+        """The client's address, without its port; of version 6 the network, of which a client has all addresses."""
+        text = super().get_ident(request) or ""
+        if text.startswith("["):
+            text = text[1:].partition("]")[0]
+        elif text.count(":") == 1:
+            text = text.partition(":")[0]
+        try:
+            address = ip_address(text)
+        except ValueError:
+            return text
+        if not isinstance(address, IPv6Address) or address.ipv4_mapped:
+            return text
+        return str(ip_network((address, 64), strict=False))
 
     def wait(self) -> float:
         """Seconds until the next window."""

@@ -4,6 +4,7 @@ What differs from one machine to the next comes from the environment, in develop
 README.md lists the variables. https://docs.djangoproject.com/en/5.2/ref/settings/
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ try:
     SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], subcast=str.strip)
     DATABASE = env.dj_db_url("DATABASE_URL", "sqlite:///db.sqlite3")
-    CACHE_URL = env.str("CACHE_URL", "", validate=validate.Regexp(r"\Z|(rediss?|unix)://", error="Not redis://…"))
+    CACHE_URL = env.str("CACHE_URL", "", validate=validate.Regexp(r"\Z|(rediss?|unix)://", error="Use redis://host"))
     CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [], subcast=str.strip)
     HTTPS = env.bool("HTTPS", not DEBUG)
     TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
@@ -78,14 +79,15 @@ INSTALLED_APPS = [
 # The order matters: a request passes from the first to the last, its response the other way.
 MIDDLEWARE = [
     "core.middleware.RequestIDMiddleware",
+    "core.middleware.HeadMiddleware",
     "core.health.HealthMiddleware",
     "core.middleware.SecurityHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     # % if cookiecutter.include_apis
     "corsheaders.middleware.CorsMiddleware",
     "core.problems.ProblemMiddleware",
     # % endif
     "core.middleware.BodyMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
@@ -148,10 +150,12 @@ DATABASES = {"default": DATABASE}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
     if CACHE_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    # Few entries would let many clients push out what another one has used of its rate.
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
 }
 
 AUTH_USER_MODEL = "accounts.User"
+LOGIN_REDIRECT_URL = "home"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -193,6 +197,8 @@ SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
 # Whether other hosts of the domain speak HTTPS is not for this project to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
+# The admin's form for an action has a field for each row.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -213,6 +219,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "core.problems.exception_handler",
     "NUM_PROXIES": TRUSTED_PROXIES,
     "URL_FORMAT_OVERRIDE": None,
+    # For the OpenAPI document, which would send any other version that it is asked for in a header.
+    "ALLOWED_VERSIONS": ["v1"],
 }
 
 # https://drf-spectacular.readthedocs.io/en/latest/settings.html
@@ -233,6 +241,7 @@ TOKEN_LIFETIME = 30 * 24 * 60 * 60
 
 # % endif
 # https://docs.djangoproject.com/en/5.2/topics/logging/
+logging.captureWarnings(True)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

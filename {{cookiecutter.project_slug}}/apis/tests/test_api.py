@@ -8,6 +8,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db import IntegrityError, OperationalError
 from django.test import Client
 from django.utils import timezone
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -46,6 +47,7 @@ def test_the_openapi_document_has_the_projects_name(anon, client):
 def test_the_documentation_page_takes_nothing_from_other_hosts(client):
     page = client.get("/api/docs/").content.decode()
     assert "swagger-ui" in page
+    assert '<html lang="en">' in page
     assert "https://" not in page
     assert "<style" not in page
 
@@ -60,6 +62,7 @@ def test_the_documentation_page_takes_nothing_from_other_hosts(client):
         ("GET", "/api/v1/auth/token/", 405, "method_not_allowed"),
         ("POST", "/api/schema/", 405, "method_not_allowed"),
         ("POST", "/api/docs/", 405, "method_not_allowed"),
+        ("OPTIONS", "/api/docs/", 405, "method_not_allowed"),
     ],
 )
 def test_an_error_is_a_problem_in_json(anon, method, address, status, code):
@@ -124,6 +127,14 @@ def test_too_many_requests_are_refused_for_a_while(anon, reader, monkeypatch, sc
     assert 0 < int(client.response["Retry-After"]) <= 24 * 60 * 60
 
 
+def test_an_error_may_name_fields(anon, monkeypatch):
+    def fail(*args):
+        raise PermissionDenied({"owner": "Not yours."})
+
+    monkeypatch.setattr("apis.urls.RootView.get", fail)
+    assert anon("GET", "/api/", status=403)["errors"][0]["field"] == "owner"
+
+
 def test_the_api_answers_while_the_cache_is_gone(anon, monkeypatch):
     def fail(*args, **options):
         raise ConnectionError
@@ -138,12 +149,24 @@ def test_text_in_another_encoding_is_refused(anon):
         assert problem["code"] == "unsupported_media_type"
 
 
-@pytest.mark.parametrize(("proxies", "throttled"), [(0, True), (1, False)])
-def test_a_client_is_known_by_the_address_that_a_trusted_proxy_gives(anon, monkeypatch, proxies, throttled):
+@pytest.mark.parametrize(
+    ("proxies", "first", "second", "throttled"),
+    [
+        (0, "10.0.0.1", "10.0.0.2", True),
+        (1, "10.0.0.1", "10.0.0.2", False),
+        (1, "10.0.0.1:1025", "10.0.0.1:1026", True),
+        (1, "2001:db8::1", "[2001:db8::2]:1025", True),
+        (1, "2001:db8::1", "2001:db8:0:1::1", False),
+        (1, "::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
+    ],
+)
+def test_a_client_is_known_by_the_address_that_a_trusted_proxy_gives(
+    anon, monkeypatch, proxies, first, second, throttled
+):
     monkeypatch.setattr(api_settings, "NUM_PROXIES", proxies)
     monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "anon", "1/day")
-    anon("GET", "/api/", status=200, x_forwarded_for="10.0.0.1")
-    anon("GET", "/api/", status=429 if throttled else 200, x_forwarded_for="10.0.0.2")
+    anon("GET", "/api/", status=200, x_forwarded_for=first)
+    anon("GET", "/api/", status=429 if throttled else 200, x_forwarded_for=second)
 
 
 def test_every_operation_is_described(client):
@@ -185,14 +208,23 @@ def test_a_revoked_token_is_worth_nothing(reader):
     second("GET", "/api/v1/auth/user/", status=200)
 
 
-def test_a_new_password_revokes_the_tokens_of_its_user_alone(reader, as_editor):
+@pytest.mark.parametrize("new", ["loud-reading-room", None])
+def test_a_new_password_or_none_revokes_the_tokens_of_its_user_alone(reader, as_editor, new):
     api = api_of(reader)
     reader.save()
     api("GET", "/api/v1/auth/user/", status=200)
-    reader.set_password("loud-reading-room")
+    reader.set_password(new) if new else reader.set_unusable_password()
     reader.save()
     assert api("GET", "/api/v1/auth/user/", status=401)["code"] == "invalid_token"
     as_editor("GET", "/api/v1/auth/user/", status=200)
+
+
+def test_a_password_that_is_replaced_while_it_is_checked_gives_no_token(anon, reader, monkeypatch):
+    checked = User.objects.get()
+    reader.set_password("loud-reading-room")
+    reader.save()
+    monkeypatch.setattr("apis.auth.authenticate", lambda request, **credentials: checked)
+    assert anon("POST", "/api/v1/auth/token/", CREDENTIALS, status=401)["code"] == "wrong_credentials"
 
 
 def test_an_expired_token_is_worth_nothing_and_goes_with_the_next_login(reader):

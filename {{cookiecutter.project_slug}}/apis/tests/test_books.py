@@ -36,10 +36,10 @@ def test_a_book_can_be_created_read_changed_and_deleted(as_editor):
     assert address == created["url"]
     assert created["isbn"] == EMMA["isbn"]
     assert as_editor("GET", address, status=200) == created
-    changed = as_editor("PATCH", address, {"subtitle": ""}, status=200)
-    assert (changed["title"], changed["subtitle"]) == ("Emma", "")
-    replaced = as_editor("PUT", address, {**EMMA, "title": "Emma!"}, status=200)
-    assert (replaced["title"], replaced["subtitle"]) == ("Emma!", "A Novel")
+    changed = as_editor("PATCH", address, {"title": "Emma!"}, status=200)
+    assert (changed["title"], changed["subtitle"]) == ("Emma!", "A Novel")
+    replaced = as_editor("PUT", address, {name: EMMA[name] for name in ("title", "author", "isbn")}, status=200)
+    assert (replaced["title"], replaced["subtitle"]) == ("Emma", "")
     as_editor("DELETE", address, status=204)
     as_editor("GET", address, status=404)
 
@@ -171,6 +171,17 @@ def names(answer):
 def test_a_list_is_filtered_and_ordered(anon, emma, query, found):
     Book.objects.create(**OTHER)
     assert names(anon("GET", f"{BOOKS}?{query}", status=200)) == found
+
+
+def test_the_form_of_a_browser_may_leave_filters_empty(client, emma):
+    empty = {"author": "", "isbn": "", "created_after": "", "created_before": ""}
+    page = client.get(BOOKS, {**empty, "search": "emma"}, headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert "A Novel" in page.content.decode()
+
+
+def test_filters_are_for_lists(anon, emma):
+    anon("GET", f"{BOOKS}1/?author=Nobody&unknown=1", status=200)
 
 
 TEXTS = ["autor=Jane", "author=a&author=b", "isbn=123", "search=%00", f"search={'x' * 201}"]
