@@ -194,6 +194,13 @@ def raw(served: Served, request: bytes) -> int:
         (b"POST /api/v1/books/", [b"Content-Type: application/json"], b'{"title": NaN}', {400}),
         (b"POST /api/v1/books/", [b"Content-Type: application/json"], b'"' + b"x" * 10_000_000 + b'"', {413}),
         (b"POST /api/v1/books/", [b"Content-Type: text/csv"], b"a,b", {415}),
+        (b"POST /admin/login/", [b"Content-Type: multipart/form-data; boundary=x"], b"x" * 10_000_000, {413}),
+        (b"OPTIONS /api/docs/", [], b"", {405}),
+        (b"GET /api/schema/?version=%0a", [], b"", {200}),
+        (b"GET /api/v1/books/", [b'Cookie: sessionid="a\\000b"'], b"", {400}),
+        (b"GET /admin/", [b'Cookie: sessionid="a\\000b"'], b"", {400}),
+        (b"GET /api/v1/books/1/", [b'If-Match: "x"'], b"", {412}),
+        (b"GET /?" + 4000 * b"a&", [], b"", {200}),
     ],
 )
 def test_a_hostile_request_is_refused_and_leaves_no_trace(
@@ -207,6 +214,14 @@ def test_a_hostile_request_is_refused_and_leaves_no_trace(
     written = served.log.read_text().removeprefix(before)
     assert '"ERROR"' not in written
     assert "Traceback" not in written
+
+
+def test_the_head_of_an_answer_has_its_length_and_leaves_no_warning(served: Served) -> None:
+    for path in ("/", "/health/live", "/api/v1/books/", "/api/nothing/", "/static/core/style.css"):
+        head, whole = (httpx.request(method, f"{served.address}{path}") for method in ("HEAD", "GET"))
+        assert (head.status_code, head.headers["content-type"]) == (whole.status_code, whole.headers["content-type"])
+        assert head.headers.get("content-length") == whole.headers.get("content-length")
+    assert "body bytes" not in served.log.read_text()
 
 
 def test_a_body_in_chunks_is_refused_and_not_taken_for_empty(served: Served) -> None:

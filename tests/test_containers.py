@@ -390,6 +390,16 @@ def test_a_restart_of_the_database_needs_none_of_the_server(stack: Stack) -> Non
     assert pids.findall(stack.compose("top", "web")) == pids.findall(processes)
 
 
+def test_a_database_that_falls_silent_is_a_clear_answer(stack: Stack) -> None:
+    assert stack.get("/api/v1/books/").status_code == 200
+    database, network = stack.compose("ps", "--quiet", "db").strip(), f"{stack.name}_default"
+    stack.docker("network", "disconnect", "--force", network, database)
+    answer = stack.get("/api/v1/books/")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    stack.docker("network", "connect", "--alias", "db", network, database)
+    wait_until_read(stack, 30)
+
+
 def test_a_stop_finishes_what_is_in_flight_and_ends_with_status_zero_within_ten_seconds(stack: Stack) -> None:
     body = b'{"username": "nobody", "password": "wrong"}'
     head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -1,13 +1,16 @@
 """A project is started with its real server, on each database, and used over HTTP."""
 
+import contextlib
 import re
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import yaml
 from baking import COMBINATIONS, Bake, BakedProject, free_port, new_database, running
@@ -237,6 +240,60 @@ def test_a_client_that_takes_too_long_for_a_request_is_cut_off(bake: Bake, start
                 break
         assert 1 < time.monotonic() - began < 6
         assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+
+
+REQUESTS = {
+    "read": b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "half sent": b"POST /admin/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\na",
+}
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+def test_clients_that_do_not_close_their_connections_keep_nobody_waiting(bake: Bake, request_: bytes) -> None:
+    project, port = bake(), free_port()
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    address = f"http://127.0.0.1:{port}/health/live"
+    with running(command, project.path, address, HTTPS="false"), contextlib.ExitStack() as clients:
+        for _ in range(50):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(request_)
+        # gunicorn waits five seconds for the rest of a request, and two for each client to close.
+        end = time.monotonic() + 8
+        while time.monotonic() < end:
+            assert httpx.get(address, timeout=30).status_code == 200
+
+
+def test_headers_decide_neither_address_nor_protocol_unless_a_proxy_is_trusted(bake: Bake) -> None:
+    project, port = bake(), free_port()
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
+    address = f"http://127.0.0.1:{port}"
+    headers = {"SCRIPT_NAME": "/api", "X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on"}
+    with running(command, project.path, f"{address}/health/live", HTTPS="false", DEBUG="false"):
+        answer = httpx.get(f"{address}/api/", headers=headers)
+        assert answer.status_code == 200
+        assert answer.json()["docs"] == f"{address}/api/docs/"
+
+
+def test_a_dead_connection_of_the_pool_leads_to_a_new_one_and_not_to_the_next_dead_one(
+    bake: Bake, postgres: str
+) -> None:
+    project, port, database = bake(), free_port(), new_database(postgres)
+    variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": database, "THROTTLE_ANON": "1000000/min"}
+    project.manage("migrate", **variables)
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    books = f"http://127.0.0.1:{port}/api/v1/books/"
+
+    def get(number: int) -> int:
+        return httpx.get(books, timeout=60).status_code
+
+    with running(command, project.path, books, **variables), psycopg.connect(database, autocommit=True) as connection:
+        with ThreadPoolExecutor(24) as clients:
+            assert set(clients.map(get, range(200))) == {200}
+        name = database.rpartition("/")[2]
+        others = "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+        killed = connection.execute(f"SELECT pg_terminate_backend(pid) {others}", [name]).fetchall()
+        assert len(killed) > 5
+        assert {get(number) for number in range(5)} == {200}
 
 
 def test_a_server_that_stops_answers_whom_it_has_accepted_and_refuses_others_at_once(bake: Bake) -> None:

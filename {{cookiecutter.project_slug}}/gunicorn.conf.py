@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from environs import Env
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # not worth a package of stubs
+from gunicorn.util import close_graceful  # type: ignore[import-untyped]  # not worth a package of stubs
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -41,7 +42,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle(self, conn: Any) -> Any:
         self.started[conn] = time.monotonic()
         try:
-            return super().handle(conn)
+            goes_on = super().handle(conn)
+            if goes_on is False:
+                # gunicorn waits for the client to close, too, but where it accepts the others: two seconds for each.
+                with contextlib.suppress(OSError):
+                    close_graceful(conn.sock.dup())
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+            return goes_on
         finally:
             self.started.pop(conn, None)
 

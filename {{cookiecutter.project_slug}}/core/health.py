@@ -1,17 +1,35 @@
-"""Addresses for load balancers and orchestrators: is the process alive, is it ready for requests?
+"""Is what a request needs there? Addresses for load balancers and orchestrators, and the connections that are checked.
 
-They are answered before any other middleware, because probes use addresses as host names, which
-`ALLOWED_HOSTS` would refuse, and plain HTTP, which would be redirected.
+The addresses are answered before other middleware, because probes use addresses as host names, which `ALLOWED_HOSTS`
+would refuse, and plain HTTP, which would be redirected.
 """
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
+import psycopg
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 logger = logging.getLogger(__name__)
+
+
+class PooledConnection(psycopg.Connection[Any]):
+    """A connection of the pool, which checks each one by an empty statement before it hands it out.
+
+    Where one is dead the others are, too. The pool would find that out one by one, with a longer pause after each.
+    """
+
+    def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute(query, *args, **options)
+        except psycopg.OperationalError:
+            if query == "":
+                database: Any = connection
+                database.pool.drain()
+            raise
 
 
 def database_answers() -> None:

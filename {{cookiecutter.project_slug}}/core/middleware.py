@@ -3,6 +3,7 @@
 Django 6.0 has the setting `SECURE_CSP` for the first of the headers.
 """
 
+import math
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -43,22 +44,23 @@ class RequestIDMiddleware:
 
 
 class HeadMiddleware:
-    """Send what `HEAD` asks for, the headers alone. gunicorn logs a warning where there is more."""
+    """Say how long an answer is, and send the headers alone to `HEAD`: gunicorn logs a warning where there is more."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.method == "HEAD" and not response.streaming:
+        if not response.streaming:
             response.headers.setdefault("Content-Length", str(len(response.content)))
-            response.content = b""
+            if request.method == "HEAD":
+                response.content = b""
         return response
 
 
 class BodyMiddleware:
-    """Refuse text in another encoding than UTF-8, by 415, chunks, by 411: Django takes them for an empty body, and a
-    cookie with a NUL, by 400: PostgreSQL takes none.
+    """Refuse text in another encoding than UTF-8, by 415, chunks, by 411: Django takes them for an empty body, one
+    above `DATA_UPLOAD_MAX_MEMORY_SIZE`, by 413, and a cookie with a NUL, by 400: PostgreSQL takes none.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -69,6 +71,9 @@ class BodyMiddleware:
             return error_page(415)
         if "Transfer-Encoding" in request.headers:
             return error_page(411)
+        # Django has a limit for texts alone, and would write files of any size to the disk.
+        if int(request.META.get("CONTENT_LENGTH") or 0) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or math.inf):
+            return error_page(413)
         if "\0" in "".join(request.COOKIES.values()):
             return error_page(400)
         return self.get_response(request)

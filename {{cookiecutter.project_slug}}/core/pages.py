@@ -16,6 +16,7 @@ TEXTS = {
     403: ("Not allowed", "You may not do this, or the form is too old: sign in, or load the page anew."),
     404: ("Page not found", "There is nothing at this address. It may have moved, or never existed."),
     411: ("Length required", "This request does not say how long it is."),
+    413: ("Too large", "This request is larger than the server allows."),
     415: ("Unknown encoding", "This request holds text in another encoding than UTF-8."),
     500: ("Server error", "Something went wrong on our side. It was logged; please try again later."),
     503: ("Not available", "The server cannot answer at the moment. Please try again later."),

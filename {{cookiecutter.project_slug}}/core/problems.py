@@ -8,6 +8,7 @@ https://www.rfc-editor.org/rfc/rfc9457
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +24,8 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from core.logs import request_id
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "/api/"
@@ -95,6 +98,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     """DRF's handler with our body; None for what nobody expected, which Django then logs and answers with 500."""
     for known, translation in TRANSLATED.items():
         if isinstance(exception, known):
+            if translation is Unavailable:
+                logger.error("the database does not answer, or not in time", exc_info=exception)
             exception = translation()
     response = drf_exception_handler(exception, context)
     if response is None:

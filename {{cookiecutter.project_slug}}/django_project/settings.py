@@ -138,13 +138,22 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
     }
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
+    from core.health import PooledConnection
+
     # Each process keeps its connections and checks one before it is used: a restarted database is found again.
     DATABASE["CONN_HEALTH_CHECKS"] = True
     # All processes together stay below the hundred connections that PostgreSQL allows. The waits between attempts to
     # connect, which double, begin anew after five seconds.
     pool = {"min_size": 1, "max_size": max(2, min(8, 80 // WEB_CONCURRENCY)), "timeout": 10, "reconnect_timeout": 5}
-    given = DATABASE.setdefault("OPTIONS", {}).get("options", "")
-    DATABASE["OPTIONS"] |= {"pool": pool, "options": f"{given} -c statement_timeout={STATEMENT_TIMEOUT}".strip()}
+    given = DATABASE.get("OPTIONS", {})
+    DATABASE["OPTIONS"] = {
+        # Seconds and milliseconds until a host that says nothing is given up.
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        **given,
+        "pool": {**pool, "connection_class": PooledConnection},
+        "options": f"{given.get('options', '')} -c statement_timeout={STATEMENT_TIMEOUT}".strip(),
+    }
 DATABASES = {"default": DATABASE}
 
 CACHES = {

@@ -98,7 +98,7 @@ def test_other_types_of_content_are_refused(anon):
     ("error", "status", "code"),
     [(ZeroDivisionError, 500, "error"), (OperationalError, 503, "unavailable"), (IntegrityError, 409, "conflict")],
 )
-def test_an_error_of_the_server_says_nothing_about_the_inside(anon, monkeypatch, error, status, code):
+def test_an_error_of_the_server_says_nothing_about_the_inside(anon, monkeypatch, caplog, error, status, code):
     def fail(*args):
         raise error("no connection to 10.0.0.7")
 
@@ -107,6 +107,7 @@ def test_an_error_of_the_server_says_nothing_about_the_inside(anon, monkeypatch,
     assert anon.response["Content-Type"] == "application/problem+json"
     assert problem["code"] == code
     assert "10.0.0.7" not in str(problem)
+    assert ("10.0.0.7" in caplog.text) == (status >= 500)
     assert ("Retry-After" in anon.response) == (status == 503)
 
 
