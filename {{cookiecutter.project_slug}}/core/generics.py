@@ -1,14 +1,21 @@
 """What the API's views share."""
 
 from collections.abc import Mapping
+from hashlib import md5
 from typing import IO, Any
 
 from django.db import models, transaction
 from django.db.models import QuerySet
+from django.utils.http import parse_etags, quote_etag
 from rest_framework import parsers, serializers, views, viewsets
 from rest_framework.exceptions import MethodNotAllowed, ParseError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from core.problems import PreconditionFailed
+
+WRITES = {"update", "partial_update", "destroy"}
 
 
 class JSONParser(parsers.JSONParser):
@@ -46,9 +53,20 @@ class ModelViewSet(APIView, viewsets.ModelViewSet):
         queryset = super().get_queryset()
         # Two changes of one row wait for each other, so that neither writes back what the other has replaced. Rows
         # that are put together from several, or made distinct, cannot be locked.
-        if self.action not in {"update", "partial_update"} or queryset.query.group_by or queryset.query.distinct:
+        if self.action not in WRITES or queryset.query.group_by or queryset.query.distinct:
             return queryset
         return queryset.select_for_update(of=("self",))
+
+    def get_object(self) -> Any:
+        """The row. Raises PreconditionFailed if a write says by `If-Match` that the client has seen it differently."""
+        row = super().get_object()
+        expected = self.request.headers.get("If-Match", "*").strip()
+        if self.action in WRITES and expected != "*":
+            body = JSONRenderer().render(self.get_serializer(row).data)
+            # What Django's ConditionalGetMiddleware sends.
+            if quote_etag(md5(body, usedforsecurity=False).hexdigest()) not in parse_etags(expected):
+                raise PreconditionFailed
+        return row
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Filters are for lists: one row has an address of its own."""

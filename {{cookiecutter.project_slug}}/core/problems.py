@@ -41,6 +41,14 @@ class Conflict(APIException):
     default_detail = "This contradicts what is stored: a unique value is taken, or something else needs it."
 
 
+class PreconditionFailed(APIException):
+    """The row that a write is for has been changed since the client read it."""
+
+    status_code = HTTPStatus.PRECONDITION_FAILED
+    default_code = "precondition_failed"
+    default_detail = "What is stored is not, or no longer, what the request says. Read it again."
+
+
 class Unavailable(APIException):
     """Something that the request needs does not answer at the moment."""
 
@@ -135,7 +143,7 @@ class ProblemMiddleware:
         404: ("not_found", "There is nothing at this address."),
         405: ("method_not_allowed", "This address does not know the method."),
         411: ("length_required", "Say how long the body is, by Content-Length: it came in chunks."),
-        412: ("precondition_failed", "What is stored is not, or no longer, what the request says."),
+        412: (PreconditionFailed.default_code, PreconditionFailed.default_detail),
         413: ("too_large", "The request is too large."),
         415: ("unsupported_media_type", "Send text in UTF-8: the charset of the content type is another one."),
     }

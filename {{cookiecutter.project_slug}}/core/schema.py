@@ -18,7 +18,7 @@ ANY = {
     429: "throttled",
     503: "unavailable",
 }
-BODY = {400: "invalid", 409: "conflict", 413: "too_large", 415: "unsupported_media_type"}
+BODY = {400: "invalid", 413: "too_large", 415: "unsupported_media_type"}
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
@@ -51,12 +51,14 @@ class AutoSchema(SpectacularAutoSchema):
         codes = dict(ANY)
         if "requestBody" in operation:
             codes |= BODY
+            if hasattr(self.view, "queryset"):
+                codes[409] = "conflict"
         if any(parameter["in"] == "query" for parameter in operation.get("parameters", [])):
             codes[400] = "invalid"
         if self.method not in SAFE_METHODS and {} not in operation.get("security", [{}]):
             codes[403] = "permission_denied"
         if "{" in self.path:
-            codes[404] = "not_found"
+            codes |= {404: "not_found", 412: "precondition_failed"}
         schema = self.resolve_serializer(ProblemSerializer, "response").ref
         for status, code in sorted(codes.items()):
             example = {"value": {**problem(status, code, EXAMPLE), "request_id": "…"}}

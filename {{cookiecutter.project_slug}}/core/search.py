@@ -82,11 +82,12 @@ class AddSearchIndex(AddIndexConcurrently):
                 "This user may not create the extension pg_trgm, which searches need. Let an administrator run "
                 "CREATE EXTENSION pg_trgm; in this database, and migrate again."
             ) from error
-        # What an interrupted attempt left behind is there but not usable.
+        # What an interrupted attempt left behind is there but not usable. This also names the index.
         self.database_backwards(app_label, schema_editor, from_state, to_state)
         model = to_state.apps.get_model(app_label, self.model_name)
         schema_editor.add_index(model, self.index, concurrently=True)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        self.index.name = f"{app_label}_{self.model_name}_{self.index.fields[0]}"
         if schema_editor.connection.vendor == "postgresql":
             schema_editor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{self.index.name}"')

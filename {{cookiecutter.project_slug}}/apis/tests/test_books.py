@@ -212,6 +212,17 @@ def test_an_unchanged_answer_is_not_sent_again(anon, emma):
     anon("GET", f"{BOOKS}1/", status=304, if_none_match=anon.response["ETag"])
 
 
+def test_a_change_of_what_the_client_has_not_seen_is_refused(as_editor, emma):
+    address = f"{BOOKS}1/"
+    as_editor("GET", address, status=200)
+    seen = as_editor.response["ETag"]
+    as_editor("PATCH", address, {"title": "Persuasion"}, status=200, if_match=seen)
+    for method in ("PUT", "PATCH", "DELETE"):
+        problem = as_editor(method, address, None if method == "DELETE" else OTHER, status=412, if_match=seen)
+        assert problem["code"] == "precondition_failed"
+    assert Book.objects.get().title == "Persuasion"
+
+
 def test_an_address_without_its_last_slash_keeps_method_and_body(as_editor):
     as_editor("POST", "/api/v1/books", EMMA, status=308)
     assert as_editor.response["Location"] == BOOKS
