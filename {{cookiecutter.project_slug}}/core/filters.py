@@ -40,7 +40,7 @@ class StrictFilterBackend(DjangoFilterBackend):
                 errors[name] = "Given more than once."
             elif not values[0] and not form and name in filters and not isinstance(filters[name], CharFilter):
                 errors[name] = "Empty. Give a value or leave it out."
-            elif values[0] and isinstance(filters.get(name), BooleanFilter) and values[0] not in {"true", "false"}:
+            elif isinstance(filters.get(name), BooleanFilter) and values[0].lower() not in {"", "true", "false"}:
                 errors[name] = "Use true or false."
         if errors:
             raise ValidationError(errors)

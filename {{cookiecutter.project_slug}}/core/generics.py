@@ -70,7 +70,7 @@ class ModelViewSet(APIView, viewsets.ModelViewSet):
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Filters are for lists: one row has an address of its own."""
-        return super().filter_queryset(queryset) if self.action == "list" else queryset
+        return queryset if self.detail else super().filter_queryset(queryset)
 
     @transaction.atomic
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
