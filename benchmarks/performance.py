@@ -333,7 +333,8 @@ def main() -> None:
     """Measure, and write docs/performance.md between its markers and the plots."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 100_000, 1_000_000], help="sizes, ascending")
-    parser.add_argument("--databases", nargs="+", default=["PostgreSQL", "SQLite"], help="both by default")
+    both = ["PostgreSQL", "SQLite"]
+    parser.add_argument("--databases", nargs="+", choices=both, default=both, help="both by default")
     parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds, 15 by default")
     parser.add_argument("--dry", action="store_true", help="print, and leave docs/ alone")
     options = parser.parse_args()
