@@ -1,16 +1,32 @@
 """Filters of lists: what cannot be filtered by is an error, not silence."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter
+from django_filters import BooleanFilter, CharFilter, FilterSet, IsoDateTimeFilter
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 from rest_framework.views import APIView
+
+
+# With a limit: for `filterset_fields`, django-filter makes a class for each request.
+@lru_cache(64)
+def parameters(filterset: type[FilterSet] | None) -> tuple[set[str], set[str]]:
+    """The names that a request can filter by, once and several times."""
+    single, several = set(), set()
+    for name, condition in filterset.base_filters.items() if filterset else ():
+        widget = condition.extra.get("widget", condition.field_class.widget)
+        if getattr(widget, "allow_multiple_selected", False):
+            several.add(name)
+        else:
+            # A range has two: `born_after` and `born_before`.
+            single |= {f"{name}_{suffix}" for suffix in getattr(widget, "suffixes", ())} or {name}
+    return single, several
 
 
 class StrictFilterBackend(DjangoFilterBackend):
@@ -23,13 +39,8 @@ class StrictFilterBackend(DjangoFilterBackend):
     def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
         filterset = self.get_filterset_class(view, queryset)
         filters = filterset.base_filters if filterset else {}
-        known = {*getattr(getattr(view, "paginator", None), "query_params", ())}
-        several = set()
-        for name, condition in filters.items():
-            widget = condition.extra.get("widget", condition.field_class.widget)
-            # A range has two: `born_after` and `born_before`.
-            known |= {f"{name}_{suffix}" for suffix in getattr(widget, "suffixes", ())} or {name}
-            several |= {name} if getattr(widget, "allow_multiple_selected", False) else set()
+        single, several = parameters(filterset)
+        known = single | several | {*getattr(getattr(view, "paginator", None), "query_params", ())}
         # The form of the browsable API sends all filters, also those that are left empty.
         form = request.accepted_renderer.format == "api"
         errors = {}
