@@ -60,11 +60,12 @@ def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["ligh
     save(page, pictures / f"list-{scheme}.webp")
     page.locator(".list li:has(.subtitle) a").first.click()
     save(page, pictures / f"detail-{scheme}.webp")
-    page.set_viewport_size({"width": 1380, "height": 760})
     if scheme == "light":
         page.goto(f"{site.address}/api/docs/")
         page.locator(".opblock-tag", has_text="books").evaluate("tag => tag.scrollIntoView()")
         save(page, pictures / "swagger.webp")
+    # The admin has three columns side by side.
+    page.set_viewport_size({"width": 1380, "height": 760})
     sign_in(Visit(page, site.address), site)
     page.goto(f"{site.address}/admin/books/book/")
     save(page, pictures / f"admin-{scheme}.webp")
