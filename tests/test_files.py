@@ -172,7 +172,7 @@ def test_a_project_is_small(bake: Bake) -> None:
     # What its owner commits: without .env, but with uv.lock, which is made where uv is there.
     assert len(project.files - {".env"} | {"uv.lock"}) <= 80
     text = [line for name in project.files - {".env", "uv.lock"} for line in project.read(name).splitlines()]
-    assert len([line for line in text if line.strip()]) <= 3950
+    assert len([line for line in text if line.strip()]) <= 4000
     for folder, limit in (("apis", 400), ("books", 300)):
         own = [name for name in project.files if re.match(rf"{folder}/(?!tests/|migrations/).*\.(py|html)$", name)]
         lines = sum(len(project.read(name).splitlines()) for name in own)
