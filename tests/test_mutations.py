@@ -95,6 +95,16 @@ MUTATIONS = {
         "",
         "apis/tests/test_api.py",
     ),
+    "token for a password that was replaced meanwhile": Mutation(
+        "apis/auth.py", ", password=user.password", "", "apis/tests/test_api.py"
+    ),
+    "password switched off and tokens kept": Mutation(
+        "accounts/models.py", '        self._password = ""\n', "", "apis/tests/test_api.py"
+    ),
+    "changes of what the client has not seen": Mutation(
+        "core/generics.py", 'expected != "*"', "False", "apis/tests/test_books.py"
+    ),
+    "empty filters of a form refused": Mutation("core/filters.py", "not form and ", "", "apis/tests/test_books.py"),
     "variable missing in the README": Mutation("README.md", "| `LOG_LEVEL` |", "| LOG_LEVEL |", SETTINGS),
     "rows beyond the nearest missing": Mutation("core/paging.py", "if len(rows) < count:", "if False:", PAGES),
     "search of the admin without a limit": Mutation("books/admin.py", "[:MAX_FOUND]", "", MODELS),
