@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from environs import Env
-from gunicorn.util import close_graceful  # type: ignore[import-untyped]  # not worth a package of stubs
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.util import close_graceful  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 CGROUP = Path("/sys/fs/cgroup")
 
