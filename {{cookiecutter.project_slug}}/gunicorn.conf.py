@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -13,6 +14,9 @@ from gunicorn.util import close_graceful  # type: ignore[import-untyped]  # guni
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 CGROUP = Path("/sys/fs/cgroup")
+STOP = {signal.SIGTERM, signal.SIGQUIT}
+
+os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP))
 
 
 def processors() -> int:
@@ -38,6 +42,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.started: dict[Any, float] = {}
+        # gunicorn forks now, and would lose a signal that comes before the new process can take it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
 
     def handle(self, conn: Any) -> Any:
         self.started[conn] = time.monotonic()
