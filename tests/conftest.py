@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 from baking import Bake, BakedProject, new_database, path_without, postgres_server
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
+
+# Seconds. A busy machine may need more than the five of httpx.
+DEFAULT_TIMEOUT_CONFIG.connect = DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.write = 60
 
 
 @pytest.fixture(scope="session")
