@@ -4,11 +4,13 @@ import signal
 import sqlite3
 import subprocess
 import time
+from typing import Any
 
 import pytest
 from baking import Bake, BakedProject, environment
 
-COUNT = 20_000
+MANY = 10_000_000
+MORE = 2_000
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +33,22 @@ def test_seeding_that_was_stopped_halfway_is_completed_by_running_it_again(
 ) -> None:
     with sqlite3.connect(project.path / "db.sqlite3") as connection:
         connection.execute("DELETE FROM books_book")
-    process = subprocess.Popen(
-        ["python", "manage.py", "seed_books", "--count", str(COUNT)],
-        cwd=project.path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    end = time.monotonic() + 60
-    while not (partly := books(project)) and time.monotonic() < end:
-        time.sleep(0.02)
-    process.send_signal(sent)
-    output, _ = process.communicate(timeout=60)
-    assert 0 < len(partly) < COUNT
-    assert output == ("" if sent == signal.SIGKILL else "CommandError: Stopped. The same command adds the rest.\n")
-    project.manage("seed_books", "--count", str(COUNT))
+    command = ["python", "manage.py", "seed_books", "--count", str(MANY)]
+    output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=project.path, env=environment(), **output) as process:
+        try:
+            end = time.monotonic() + 60
+            while not (partly := books(project)) and time.monotonic() < end:
+                time.sleep(0.02)
+            process.send_signal(sent)
+            printed, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert printed == ("" if sent == signal.SIGKILL else "CommandError: Stopped. The same command adds the rest.\n")
+    assert partly
+    # All that the command stands for would take a quarter of an hour.
+    count = len(books(project)) + MORE
+    project.manage("seed_books", "--count", str(count))
     complete = books(project)
-    assert len(complete) == COUNT
+    assert len(complete) == count
     assert set(partly) < set(complete)
