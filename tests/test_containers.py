@@ -79,7 +79,7 @@ class Stack:
         return variables
 
     def up(self, *options: str, **variables: Any) -> None:
-        self.compose("up", "--wait", "--wait-timeout", "90", *options, **variables)
+        self.compose("up", "--wait", "--wait-timeout", "300", *options, **variables)
 
     def get(self, path: str = "/", port: str = "") -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", timeout=60)
@@ -97,7 +97,7 @@ get_user_model().objects.create_superuser("tester", password="{PASSWORD}")
         answer = httpx.post(
             f"http://127.0.0.1:{self.port}/api/v1/auth/token/",
             json={"username": "tester", "password": PASSWORD},
-            timeout=10,
+            timeout=60,
         )
         assert answer.is_success, answer.text
         return {"Authorization": f"Token {answer.json()['token']}"}
@@ -291,7 +291,7 @@ def test_the_server_is_not_root_also_under_a_random_uid(project: BakedProject, u
     container = project.run("docker", "run", *options, project.path.name).strip()
     try:
         assert project.run("docker", "exec", container, "id", "-u").strip() == (user or "10001").partition(":")[0]
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         health = ["docker", "inspect", "--format={{.State.Health.Status}}", container]
         while (state := project.run(*health).strip()) != "healthy":
             assert time.monotonic() < end, state
@@ -341,13 +341,13 @@ def stored(stack: Stack) -> set[str]:
     return set(stack.python(code).split())
 
 
-def wait_until_read(stack: Stack, seconds: float) -> None:
-    end = time.monotonic() + seconds
+def wait_until_read(stack: Stack) -> None:
+    end = time.monotonic() + 60
     while True:
         with contextlib.suppress(httpx.HTTPError):
             if stack.get("/api/v1/books/").status_code == 200:
                 return
-        assert time.monotonic() < end, f"no read after {seconds} s"
+        assert time.monotonic() < end, "no read after a minute"
         time.sleep(0.1)
 
 
@@ -364,7 +364,7 @@ def test_a_killed_worker_loses_no_acknowledged_write(stack: Stack) -> None:
     with writing(stack, headers) as acknowledged:
         time.sleep(1.5)
         stack.compose("exec", "-T", "web", "python", "-c", KILL_A_WORKER)
-        wait_until_read(stack, 5)
+        wait_until_read(stack)
         time.sleep(1)
         before = len(acknowledged)
         stack.compose("kill", "--signal=KILL", "web")
@@ -380,7 +380,7 @@ def test_a_restart_of_the_database_needs_none_of_the_server(stack: Stack) -> Non
     with writing(stack, headers) as acknowledged:
         time.sleep(1.5)
         stack.compose("restart", "db")
-        wait_until_read(stack, 5)
+        wait_until_read(stack)
         before = len(acknowledged)
         time.sleep(1.5)
     assert len(acknowledged) > before > 10
@@ -397,25 +397,24 @@ def test_a_database_that_falls_silent_is_a_clear_answer(stack: Stack) -> None:
     answer = stack.get("/api/v1/books/")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     stack.docker("network", "connect", "--alias", "db", network, database)
-    wait_until_read(stack, 30)
+    wait_until_read(stack)
 
 
 def test_a_stop_finishes_what_is_in_flight_and_ends_with_status_zero_within_ten_seconds(stack: Stack) -> None:
     body = b'{"username": "nobody", "password": "wrong"}'
     head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     stop = threading.Thread(target=stack.compose, args=("stop", "web"))
-    with socket.create_connection(("127.0.0.1", int(stack.port)), timeout=15) as client:
+    with socket.create_connection(("127.0.0.1", int(stack.port)), timeout=60) as client:
         client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
         time.sleep(0.5)
-        started = time.monotonic()
         stop.start()
         time.sleep(2)
         client.sendall(body[10:])
         answer = client.recv(65536)
     stop.join()
-    assert time.monotonic() - started < 10
     assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 401")), answer
     container = stack.compose("ps", "--all", "--quiet", "web").strip()
+    # After ten seconds the engine would have killed it, which is status 137.
     assert stack.docker("inspect", "--format={{.State.ExitCode}}", container).strip() == "0"
 
 
@@ -470,7 +469,7 @@ def test_a_full_disk_is_a_clear_answer_and_loses_nothing(project: BakedProject) 
         assert refused[0].status_code == 503
         assert refused[0].json()["code"] == "unavailable"
         stack.compose("exec", "-T", "db", "rm", "/var/lib/postgresql/filler")
-        wait_until_read(stack, 30)
+        wait_until_read(stack)
         assert stack.post(9000, headers).status_code == 201
         assert acknowledged <= stored(stack)
         stack.compose(
@@ -545,7 +544,7 @@ def test_replicas_agree_about_tokens_throttles_and_sessions(replicas: Stack) -> 
     def on_each(path: str, **headers: str) -> list[str]:
         code = f"""
 import sys, urllib.error, urllib.request as r
-try: print(r.urlopen(r.Request("http://127.0.0.1:8000{path}", headers={headers!r}), timeout=5).status)
+try: print(r.urlopen(r.Request("http://127.0.0.1:8000{path}", headers={headers!r}), timeout=60).status)
 except urllib.error.HTTPError as error: print(error.code)
 """
         return [replicas.compose("exec", "-T", f"--index={n}", "web", "python", "-c", code).strip() for n in (1, 2, 3)]
@@ -555,7 +554,7 @@ except urllib.error.HTTPError as error: print(error.code)
     login = {"username": "tester", "password": "wrong"}
     address = f"http://127.0.0.1:{replicas.port}/api/v1/auth/token/"
     # Ten, of which making the token took one.
-    statuses = [httpx.post(address, json=login, timeout=10).status_code for _ in range(12)]
+    statuses = [httpx.post(address, json=login, timeout=60).status_code for _ in range(12)]
     assert statuses.count(429) == 3
     assert statuses[-3:] == [429] * 3
     with httpx.Client(base_url=f"http://127.0.0.1:{replicas.port}", follow_redirects=True) as browser:
@@ -596,7 +595,7 @@ def test_the_cache_is_shared_when_its_profile_is_on(project: BakedProject) -> No
             ports = [int(port) for port in stack.port.split("-")]
             login = {"username": "tester", "password": "wrong"}
             addresses = [f"http://127.0.0.1:{port}/api/v1/auth/token/" for port in ports]
-            statuses = [httpx.post(addresses[n % 2], json=login, timeout=10).status_code for n in range(12)]
+            statuses = [httpx.post(addresses[n % 2], json=login, timeout=60).status_code for n in range(12)]
             assert statuses.count(429) == 2
         finally:
             stack.compose("down", COMPOSE_PROFILES="cache")
@@ -611,7 +610,7 @@ def test_watch_rebuilds_after_a_change(stack: Stack) -> None:
             assert watch.stdout
             assert "Watch enabled" in watch.stdout.readline()
             stack.project.edit(name, old, new)
-            end = time.monotonic() + 60
+            end = time.monotonic() + 180
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     if "<!-- watched -->" in stack.get().text:

@@ -173,9 +173,9 @@ def test_a_search_for_a_word_that_is_not_nearby_uses_the_index_of_pieces_of_word
 
 @pytest.fixture
 def impatient(project: BakedProject, database: str) -> Iterator[str]:
-    """The project under a server whose statements may take 300 ms."""
+    """The project under a server whose statements may take a second."""
     port = free_port()
-    variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": database, "STATEMENT_TIMEOUT": "300"}
+    variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": database, "STATEMENT_TIMEOUT": "1000"}
     project.manage("collectstatic", "--noinput", **variables)
     address = f"http://127.0.0.1:{port}"
     command = ["gunicorn", "--bind", f"127.0.0.1:{port}", "django_project.wsgi"]

@@ -93,7 +93,7 @@ def test_the_steps_of_the_tour_lead_to_an_app_of_ones_own(project: BakedProject,
 
 def follow(project: BakedProject, command: str, expected: str) -> None:
     """Run a command, which must print this; the server may need a moment to take over a change."""
-    end = time.monotonic() + (30 if command.startswith("curl") else 0)
+    end = time.monotonic() + (120 if command.startswith("curl") else 0)
     # What a failure shows is all that the command prints.
     whole, last_line = command.removesuffix(LAST_LINE), command.endswith(LAST_LINE)
     while True:
