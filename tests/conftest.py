@@ -1,5 +1,6 @@
 """Fixtures of the template's tests: baking a project, and real services that it is used with."""
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,9 @@ from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
 # Seconds. A busy machine may need more than the five of httpx.
 DEFAULT_TIMEOUT_CONFIG.connect = DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.write = 60
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
