@@ -115,15 +115,18 @@ def processor_seconds(pids: list[int]) -> float:
     """What these processes, and those of their children that have ended, have used."""
     ticks = 0
     for pid in pids:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             ticks += sum(int(text) for text in fields[11:15])
     return ticks / 100
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all below it."""
-    return [pid, *(inner for child in children(pid) for inner in tree(child))]
+    """The process and all below it, of which one may end meanwhile."""
+    pids = [pid]
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        pids += [inner for child in children(pid) for inner in tree(child)]
+    return pids
 
 
 def postmaster(port: str) -> int:
