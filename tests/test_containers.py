@@ -291,7 +291,7 @@ def test_the_server_is_not_root_also_under_a_random_uid(project: BakedProject, u
     container = project.run("docker", "run", *options, project.path.name).strip()
     try:
         assert project.run("docker", "exec", container, "id", "-u").strip() == (user or "10001").partition(":")[0]
-        end = time.monotonic() + 60
+        end = time.monotonic() + 15
         health = ["docker", "inspect", "--format={{.State.Health.Status}}", container]
         while (state := project.run(*health).strip()) != "healthy":
             assert time.monotonic() < end, state
@@ -341,13 +341,13 @@ def stored(stack: Stack) -> set[str]:
     return set(stack.python(code).split())
 
 
-def wait_until_read(stack: Stack) -> None:
-    end = time.monotonic() + 60
+def wait_until_read(stack: Stack, seconds: float) -> None:
+    end = time.monotonic() + seconds
     while True:
         with contextlib.suppress(httpx.HTTPError):
             if stack.get("/api/v1/books/").status_code == 200:
                 return
-        assert time.monotonic() < end, "no read after a minute"
+        assert time.monotonic() < end, f"no read after {seconds} s"
         time.sleep(0.1)
 
 
@@ -364,7 +364,7 @@ def test_a_killed_worker_loses_no_acknowledged_write(stack: Stack) -> None:
     with writing(stack, headers) as acknowledged:
         time.sleep(1.5)
         stack.compose("exec", "-T", "web", "python", "-c", KILL_A_WORKER)
-        wait_until_read(stack)
+        wait_until_read(stack, 5)
         time.sleep(1)
         before = len(acknowledged)
         stack.compose("kill", "--signal=KILL", "web")
@@ -380,7 +380,7 @@ def test_a_restart_of_the_database_needs_none_of_the_server(stack: Stack) -> Non
     with writing(stack, headers) as acknowledged:
         time.sleep(1.5)
         stack.compose("restart", "db")
-        wait_until_read(stack)
+        wait_until_read(stack, 5)
         before = len(acknowledged)
         time.sleep(1.5)
     assert len(acknowledged) > before > 10
@@ -397,7 +397,7 @@ def test_a_database_that_falls_silent_is_a_clear_answer(stack: Stack) -> None:
     answer = stack.get("/api/v1/books/")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     stack.docker("network", "connect", "--alias", "db", network, database)
-    wait_until_read(stack)
+    wait_until_read(stack, 30)
 
 
 def test_a_stop_finishes_what_is_in_flight_and_ends_with_status_zero_within_ten_seconds(stack: Stack) -> None:
@@ -407,14 +407,15 @@ def test_a_stop_finishes_what_is_in_flight_and_ends_with_status_zero_within_ten_
     with socket.create_connection(("127.0.0.1", int(stack.port)), timeout=60) as client:
         client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
         time.sleep(0.5)
+        started = time.monotonic()
         stop.start()
         time.sleep(2)
         client.sendall(body[10:])
         answer = client.recv(65536)
     stop.join()
+    assert time.monotonic() - started < 10
     assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 401")), answer
     container = stack.compose("ps", "--all", "--quiet", "web").strip()
-    # After ten seconds the engine would have killed it, which is status 137.
     assert stack.docker("inspect", "--format={{.State.ExitCode}}", container).strip() == "0"
 
 
@@ -469,7 +470,7 @@ def test_a_full_disk_is_a_clear_answer_and_loses_nothing(project: BakedProject) 
         assert refused[0].status_code == 503
         assert refused[0].json()["code"] == "unavailable"
         stack.compose("exec", "-T", "db", "rm", "/var/lib/postgresql/filler")
-        wait_until_read(stack)
+        wait_until_read(stack, 30)
         assert stack.post(9000, headers).status_code == 201
         assert acknowledged <= stored(stack)
         stack.compose(

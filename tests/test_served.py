@@ -229,7 +229,7 @@ def test_a_client_that_takes_too_long_for_a_request_is_cut_off(bake: Bake, start
         client.settimeout(0.2)
         client.sendall(head + start)
         began = time.monotonic()
-        while time.monotonic() - began < 20:
+        while time.monotonic() - began < 10:
             try:
                 client.sendall(b" ")
                 if not client.recv(1000):
@@ -238,7 +238,7 @@ def test_a_client_that_takes_too_long_for_a_request_is_cut_off(bake: Bake, start
                 continue
             except OSError:
                 break
-        assert 1 < time.monotonic() - began < 20
+        assert 1 < time.monotonic() - began < 6
         assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
 
 

@@ -16,6 +16,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 CGROUP = Path("/sys/fs/cgroup")
 STOP = {signal.SIGTERM, signal.SIGQUIT}
 
+# The other half of what `Worker` does around a fork: the main process takes these signals again.
 os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP))
 
 
