@@ -1,45 +1,42 @@
-"""Who sends a request: `Authorization: Token …`, as DRF's own tokens, but stored as digests and with an end."""
+"""Authentication by `Authorization: Token …`, as with DRF's own tokens, but stored as digests and with an expiry."""
 
 from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import authentication
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 
 from apis.models import Token
 
 
-class TokenAuthentication(authentication.TokenAuthentication):
-    """Accept the tokens that `apis.auth.TokenView` issues."""
+class TokenAuthentication(BaseAuthentication):
+    """Accept the tokens that `apis.views.TokenView` issues."""
 
-    def authenticate_credentials(self, key: str) -> tuple[Any, Token]:
-        """The user and the token, by one query. Raises AuthenticationFailed, in the same words whatever is wrong."""
-        token = (
-            Token.objects.select_related("user")
-            .filter(digest=Token.digest_of(key), expires_at__gt=timezone.now(), user__is_active=True)
-            .first()
-        )
-        if token is None:
-            raise AuthenticationFailed("The token is not valid: unknown, expired or revoked.", code="invalid_token")
+    keyword = "Token"
+
+    def authenticate(self, request: Request) -> tuple[Any, Token] | None:
+        """Return the user and the token, by one query; None if the request has no token.
+
+        Raises AuthenticationFailed, with the same message whatever is wrong.
+        """
+        keyword, _, key = request.headers.get("Authorization", "").partition(" ")
+        if keyword.lower() != self.keyword.lower():
+            return None
+        tokens = Token.objects.select_related("user").filter(expires_at__gt=timezone.now(), user__is_active=True)
+        token = tokens.filter(digest=Token.digest_of(key)).first()
+        if token is None or not token.is_current():
+            raise AuthenticationFailed("The token is invalid, expired or revoked.", code="invalid_token")
         return token.user, token
 
-
-class RevokeTokens:
-    """A validator of passwords that objects to none: Django tells it of each change, and the user's tokens go."""
-
-    def validate(self, password: str, user: Any = None) -> None:
-        return
-
-    def get_help_text(self) -> str:
-        return "A new password revokes all tokens of the API."
-
-    def password_changed(self, password: str, user: Any = None) -> None:
-        user.tokens.all().delete()
+    def authenticate_header(self, request: Request) -> str:
+        """Return the value of `WWW-Authenticate`, which makes missing credentials 401 instead of 403."""
+        return self.keyword
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # partly typed library
-    """How the OpenAPI document describes it."""
+    """How the OpenAPI document describes the token."""
 
     target_class = TokenAuthentication
     name = "token"

@@ -1,18 +1,23 @@
-"""Tokens, by which programs authenticate. A database that leaks does not give them away: it only has their digests."""
+"""Tokens, with which programs authenticate. The database has only their digests: a leak does not reveal them."""
 
 import hashlib
+import hmac
 import secrets
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import models
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models, transaction
 from django.utils import timezone
 
 
 class Token(models.Model):
-    """A credential of a user. It has 256 random bits, so that a plain digest, without salt, cannot be guessed."""
+    """A credential of a user. Its 256 random bits cannot be guessed, so that a plain digest needs no salt."""
 
     digest = models.CharField(max_length=64, primary_key=True, editable=False)
+    # As in a session: a new password makes it stale. https://docs.djangoproject.com/en/5.2/topics/auth/default/
+    auth_hash = models.CharField(max_length=128, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tokens")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
@@ -25,14 +30,32 @@ class Token(models.Model):
 
     @staticmethod
     def digest_of(key: str) -> str:
-        """What is stored of a key: the 64 hexadecimal digits of its SHA-256."""
+        """Return what is stored of a key: the 64 hexadecimal digits of its SHA-256."""
         return hashlib.sha256(key.encode()).hexdigest()
 
     @classmethod
-    def issue(cls, user: models.Model) -> tuple[str, "Token"]:
-        """A new key, which nobody can read again later, and its row. The user's expired tokens go."""
-        now = timezone.now()
-        cls.objects.filter(user=user, expires_at__lte=now).delete()
-        key = secrets.token_urlsafe(32)
-        expires_at = now + timedelta(seconds=settings.TOKEN_LIFETIME)
-        return key, cls.objects.create(digest=cls.digest_of(key), user=user, expires_at=expires_at)
+    def issue(cls, user: AbstractBaseUser) -> tuple[str, "Token"]:
+        """Return a new key, which nobody can read again later, and its row.
+
+        Deletes the user's expired tokens, and the oldest ones above MAX_TOKENS_PER_USER.
+        """
+        now, key = timezone.now(), secrets.token_urlsafe(32)
+        with transaction.atomic():
+            # Two logins at once must not both find room for one more.
+            get_user_model()._default_manager.select_for_update().get(pk=user.pk)
+            own = cls.objects.filter(user=user)
+            own.filter(expires_at__lte=now).delete()
+            kept = list(own.values_list("pk", flat=True)[: settings.MAX_TOKENS_PER_USER - 1])
+            own.exclude(pk__in=kept).delete()
+            token = cls.objects.create(
+                digest=cls.digest_of(key),
+                auth_hash=user.get_session_auth_hash(),
+                user=user,
+                expires_at=now + timedelta(seconds=settings.TOKEN_LIFETIME),
+            )
+        return key, token
+
+    def is_current(self) -> bool:
+        """Whether the user's password is still that for which the token was issued."""
+        hashes = [self.user.get_session_auth_hash(), *self.user.get_session_auth_fallback_hash()]
+        return any(hmac.compare_digest(self.auth_hash, current) for current in hashes)

@@ -1,65 +1,110 @@
-"""The API's resources: which books a request gets, and what it may do with them."""
+"""The API's root, and logging in and out: what does not belong to a resource."""
 
 from typing import Any
 
-from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import QuerySet
-from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
-from rest_framework.exceptions import ValidationError
+from django.contrib.auth import authenticate, get_user_model
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
 
-from apis.serializers import BookSerializer
-from books.isbn import normalise
-from books.models import Book
-from core.filters import TextFilter, UTCFilter
-from core.generics import ModelViewSet
-from core.search import matching
+from apis.authentication import TokenAuthentication
+from apis.models import Token
+from apis.serializers import CredentialsSerializer, TokenSerializer, UserSerializer
 
-# What `BookSerializer` says of each book, but for its address.
-ROWS = Book.objects.values(*(name for name in BookSerializer.Meta.fields if name != "url"))
-
-
-class BookFilter(filters.FilterSet):
-    only_filters = True
-    author = TextFilter(max_length=100, help_text="The whole name of the author.")
-    isbn = filters.CharFilter(method="by_isbn", max_length=20, help_text="An ISBN in either form.")
-    created_after = UTCFilter("created_at", "gt", help_text="Added after this time.")
-    created_before = UTCFilter("created_at", "lt", help_text="Added before this time.")
-    search = TextFilter(method="by_words", max_length=200, help_text="Words of title, subtitle or author.")
-
-    @extend_schema_field({"type": "string", "format": "isbn"})
-    def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
-        try:
-            return queryset.filter(isbn=normalise(value))
-        except DjangoValidationError as error:
-            raise ValidationError({name: error.message}) from error
-
-    def by_words(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
-        return queryset.filter(matching(value))
+# Examples of the OpenAPI document.
+LOGIN = {"username": "admin", "password": "secret"}
+TOKEN = {"token": "…", "expires_at": "2030-01-31T00:00:00Z"}
+ADMINISTRATOR = {"id": 1, "username": "admin", "email": "", "first_name": "", "last_name": ""}
 
 
-@extend_schema_view(
-    list=extend_schema(summary="List books"),
-    create=extend_schema(summary="Add a book"),
-    retrieve=extend_schema(summary="Read a book"),
-    update=extend_schema(summary="Replace a book"),
-    partial_update=extend_schema(summary="Change a book"),
-    destroy=extend_schema(summary="Delete a book"),
-)
-class BookViewSet(ModelViewSet):
-    """The books of the library."""
+class WrongCredentials(APIException):
+    """The same response for an unknown name, a wrong password and a user who may not log in."""
 
-    queryset: Any = Book.objects.all()
-    serializer_class = BookSerializer
-    filterset_class = BookFilter
-    ordering_fields = ("title", "author", "created_at")
-    # An id is a number: anything else is an unknown address.
-    lookup_value_converter = "int"
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_code = "wrong_credentials"
+    default_detail = "The user name or the password is wrong."
+    # DRF sends it as `WWW-Authenticate`.
+    auth_header = "Token"
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        # Rows as dictionaries: half the work of model instances and a serializer. A test compares the two.
-        rows = self.paginate_queryset(self.filter_queryset(ROWS.all())) or []
-        address = request.build_absolute_uri(request.path)
-        return self.get_paginated_response([{"id": row["id"], "url": f"{address}{row['id']}/", **row} for row in rows])
+
+class RootView(APIView):
+    """Links to the documentation, the resources and the login."""
+
+    permission_classes = (AllowAny,)
+    # It belongs to no version.
+    versioning_class = None
+
+    @extend_schema(
+        operation_id="root",
+        summary="List the endpoints",
+        responses={200: {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}},
+        examples=[OpenApiExample("Links", {"docs": "http://127.0.0.1:8000/api/docs/"})],
+    )
+    def get(self, request: Request) -> Response:
+        # The router's module imports this one.
+        from apis.v1.urls import router  # noqa: PLC0415
+
+        links = {prefix: f"v1:{basename}-list" for prefix, _, basename in router.registry}
+        links |= {"token": "v1:auth-token", "user": "v1:auth-user", "schema": "api-schema", "docs": "api-docs"}
+        return Response({name: reverse(view, request=request) for name, view in links.items()})
+
+
+class TokenView(APIView):
+    """A token for a user's name and password; `DELETE` revokes the token that it is sent with."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        # An old token that a client still sends must not prevent a login.
+        return [TokenAuthentication()] if self.request and self.request.method == "DELETE" else []
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [IsAuthenticated()] if self.request.method == "DELETE" else [AllowAny()]
+
+    @extend_schema(
+        operation_id="login",
+        summary="Log in: get a token",
+        request=CredentialsSerializer,
+        responses=TokenSerializer,
+        examples=[
+            OpenApiExample("Login", LOGIN, request_only=True),
+            OpenApiExample("Token", TOKEN, response_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        serializer = CredentialsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        credentials = serializer.validated_data
+        # As Django's forms do.
+        credentials["username"] = get_user_model().normalize_username(credentials["username"])
+        # Takes the same time for unknown names.
+        user: Any = authenticate(request, **credentials)
+        if user is None:
+            raise WrongCredentials
+        key, token = Token.issue(user)
+        return Response(TokenSerializer({"token": key, "expires_at": token.expires_at}).data)
+
+    @extend_schema(operation_id="logout", summary="Log out: revoke the token", request=None, responses={204: None})
+    def delete(self, request: Request) -> Response:
+        token: Any = request.auth
+        token.delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class UserView(APIView):
+    """The user whose token or session the request has."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="current_user",
+        summary="Show the current user",
+        responses=UserSerializer,
+        examples=[OpenApiExample("Administrator", ADMINISTRATOR)],
+    )
+    def get(self, request: Request) -> Response:
+        return Response(UserSerializer(request.user).data)

@@ -9,8 +9,7 @@ from django.http import HttpRequest
 
 from books.isbn import normalise
 from books.models import Book
-from core.paging import BoundedAdmin
-from core.search import matching
+from core.admin import BoundedAdmin
 
 MAX_FOUND = 1_000
 
@@ -30,7 +29,7 @@ class BookAdmin(BoundedAdmin):
         try:
             condition = Q(isbn=normalise(search_term))
         except ValidationError:
-            condition = matching(search_term)
+            condition = Q(search__icontains=search_term)
         # All that match would be sorted.
         found = list(queryset.filter(condition).order_by().values_list("pk", flat=True)[:MAX_FOUND])
         return queryset.filter(pk__in=found), False

@@ -6,9 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.generic import DetailView, TemplateView
 
 from books.models import Book
-from core.pages import error_page
-from core.paging import InvalidCursorError, paginate
-from core.search import matching
+from core.keyset import InvalidCursorError, paginate
+from core.views import error_page
 
 ORDERINGS = {"title": "Title", "author": "Author", "-created_at": "Newest first"}
 PAGE_SIZE = 20
@@ -25,10 +24,12 @@ class BookListView(TemplateView):
         cursor = request.GET.get("cursor", "")
         if ordering not in ORDERINGS:
             return error_page(400)
-        books = Book.objects.filter(matching(search)).defer("search")
+        books = Book.objects.order_by(ordering).defer("search")
+        if search.strip():
+            books = books.filter(search__icontains=search)
         chosen = {"search": search, "ordering": ordering, "cursor": cursor}
         try:
-            page = paginate(books, ordering=ordering, size=PAGE_SIZE, cursor=cursor)
+            page = paginate(books, size=PAGE_SIZE, cursor=cursor, narrowed=bool(search))
         except InvalidCursorError:
             return error_page(400)
         return self.render_to_response({"page": page, "book_list": page.rows, "orderings": ORDERINGS, **chosen})

@@ -1,11 +1,11 @@
-"""The log: every line with the id of its request; in production one JSON object a line, for whatever collects them."""
+"""The log: every line has the id of its request; in production it is one JSON object a line, for log collectors."""
 
 import json
 import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-# The id of the request that is being answered.
+# The id of the current request.
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 

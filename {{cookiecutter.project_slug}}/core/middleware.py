@@ -1,7 +1,4 @@
-"""What happens to every request and answer: an id that leads from an answer to the log, and headers for browsers.
-
-Django 6.0 has the setting `SECURE_CSP` for the first of the headers.
-"""
+"""What happens to every request and response: a request id, security headers, and bodies that Django would misread."""
 
 import math
 import re
@@ -10,14 +7,16 @@ from http import HTTPStatus
 from uuid import uuid4
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.middleware import common
 
 from core.logs import request_id
-from core.pages import error_page
+from core.views import error_page
 
 REQUEST_ID_HEADER = "X-Request-ID"
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
+# Django 6.0 has the setting SECURE_CSP for the first one.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -28,39 +27,28 @@ HEADERS = {
 
 
 class RequestIDMiddleware:
-    """Take over the id that a proxy sends in `X-Request-ID` if it is well-formed, else make one."""
+    """Use the id that a proxy sends in `X-Request-ID` if it is well-formed, else create one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = request.headers.get(REQUEST_ID_HEADER, "")
-        given = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
-        # It stays until the next request: Django logs an error's answer after the last middleware.
-        request_id.set(given)
+        current = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
+        # Not reset afterwards: Django logs an error response after the last middleware.
+        request_id.set(current)
         response = self.get_response(request)
-        response[REQUEST_ID_HEADER] = given
+        response[REQUEST_ID_HEADER] = current
         return response
 
 
-class HeadMiddleware:
-    """Say how long an answer is, and send the headers alone to `HEAD`: gunicorn logs a warning where there is more."""
+class RequestBodyMiddleware:
+    """Refuse requests that Django or the database would misread or fail on.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if not response.streaming:
-            response.headers.setdefault("Content-Length", str(len(response.content)))
-            if request.method == "HEAD":
-                response.content = b""
-        return response
-
-
-class BodyMiddleware:
-    """Refuse text in another encoding than UTF-8, by 415, chunks, by 411: Django takes them for an empty body, one
-    above `DATA_UPLOAD_MAX_MEMORY_SIZE`, by 413, and a cookie with a NUL, by 400: PostgreSQL takes none.
+    413 for a body above `MAX_UPLOAD_SIZE`: Django writes uploads to the disk before any view runs.
+    411 for a chunked body, which Django takes for an empty one.
+    415 for text in another encoding than UTF-8.
+    400 for a cookie with a NUL character, which PostgreSQL does not store.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -71,8 +59,7 @@ class BodyMiddleware:
             return error_page(415)
         if "Transfer-Encoding" in request.headers:
             return error_page(411)
-        # Django has a limit for texts alone, and would write files of any size to the disk.
-        if int(request.META.get("CONTENT_LENGTH") or 0) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or math.inf):
+        if int(request.META.get("CONTENT_LENGTH") or 0) > (settings.MAX_UPLOAD_SIZE or math.inf):
             return error_page(413)
         if "\0" in "".join(request.COOKIES.values()):
             return error_page(400)
@@ -80,7 +67,7 @@ class BodyMiddleware:
 
 
 class SecurityHeadersMiddleware:
-    """Send `HEADERS` with every answer; a view that sets one of them itself keeps its own."""
+    """Send `HEADERS` with every response; a view that sets one of them keeps its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -88,8 +75,20 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if settings.DEBUG and response.status_code >= HTTPStatus.BAD_REQUEST:
-            # Django's pages that explain an error bring their style along.
+            # Django's error pages for developers have inline styles.
             return response
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+
+class SlashRedirect(HttpResponsePermanentRedirect):
+    """308 instead of 301, so that the client repeats its method and body."""
+
+    status_code = HTTPStatus.PERMANENT_REDIRECT
+
+
+class SlashMiddleware(common.CommonMiddleware):
+    """Django's CommonMiddleware, whose redirect to the URL with a trailing slash does not turn a POST into a GET."""
+
+    response_redirect_class = SlashRedirect

@@ -1,31 +1,49 @@
-"""Search that ignores case and accents, on every database: one folded column, made when a row is saved."""
+"""Search that ignores case and accents, on every database: a column of normalized words, made when a row is saved."""
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.operations import AddIndexConcurrently
+from django.apps import apps
 from django.core.management.base import CommandError
-from django.db import ProgrammingError, models
+from django.db import OperationalError, ProgrammingError, models
+from django.db.migrations.operations.base import Operation
 
-MAX_WORDS = 10
-PIECE = 3
 WORD = re.compile(r"[^\W_]+")
+TRIGRAM = 3
+
+# Letters that Unicode does not decompose into a base letter and an accent.
+LETTERS = str.maketrans(
+    {
+        "æ": "ae",
+        "ð": "d",
+        "đ": "d",
+        "ħ": "h",
+        "\u0131": "i",
+        "ł": "l",
+        "ŋ": "n",
+        "ø": "o",
+        "œ": "oe",
+        "ŧ": "t",
+        "þ": "th",
+    }
+)
 
 
-def fold(text: str) -> str:
-    """The words of the text: letters and digits without accents, in lower case, with single spaces."""
+def normalize(text: str) -> str:
+    """Return the words of the text: letters and digits in lower case, without accents, with single spaces."""
     decomposed = unicodedata.normalize("NFKD", text)
     kept = "".join([character for character in decomposed if not unicodedata.combining(character)])
-    # Everything else separates words: an index of pieces of words does not know it.
-    return " ".join(WORD.findall(kept)).casefold()
+    # Punctuation separates words, because a trigram index does not contain it.
+    return " ".join(WORD.findall(kept)).casefold().translate(LETTERS)
 
 
 class SearchField(models.TextField):
-    """What the columns `sources` say, folded. It is kept up to date by `bulk_create`, and by `save` of a whole row.
+    """The normalized words of the columns `sources`; `icontains` finds rows that have each word it is given.
 
-    `update`, `update_fields`, and `save` of a row that was read without this column leave it as it is.
+    `save()` of a whole row and `bulk_create()` keep it up to date. `update()`, `bulk_update()`, fixtures and
+    `save(update_fields=…)` without it do not: `manage.py rebuild_search` repairs the rows.
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -36,58 +54,103 @@ class SearchField(models.TextField):
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "sources": self.sources}
 
+    def words(self, instance: models.Model) -> str:
+        """Return the value for this row. The leading space makes the first word begin like all others."""
+        return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
+
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
-        # The space in front makes the start of the first word look like that of every other word.
-        value = " " + fold(" ".join(getattr(model_instance, source) or "" for source in self.sources))
+        value = self.words(model_instance)
         setattr(model_instance, self.attname, value)
         return value
 
 
-def matching(text: str, column: str = "search") -> models.Q:
-    """The condition that each of the first ten words of the text is in this `SearchField`; nothing matches `-`.
+@SearchField.register_lookup
+class ContainsWords(models.Lookup):
+    """Each word of the search terms is in the column; a word of one or two letters begins a word there.
 
-    A word of one or two letters must start a word there: an index of three-letter pieces finds no shorter ones.
+    Terms without a word, such as `&`, are ignored.
+
+    It stands in for `icontains`, so that Django's admin and DRF's `SearchFilter` use the trigram index, which has no
+    entry for shorter parts of words, but for their beginnings.
     """
-    words = fold(text).split()[:MAX_WORDS]
-    condition = models.Q() if words or not text.strip() else models.Q(pk__in=[])
-    for word in words:
-        condition &= models.Q(**{f"{column}__contains": word if len(word) >= PIECE else f" {word}"})
-    return condition
+
+    lookup_name = "icontains"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column, params = self.process_lhs(compiler, connection)
+        words = normalize(str(self.rhs)).split()
+        if not words:
+            return "1 = 1", ()
+        conditions = " AND ".join([f"{column} LIKE %s"] * len(words))
+        patterns = [f"%{word}%" if len(word) >= TRIGRAM else f"% {word}%" for word in words]
+        return f"({conditions})", tuple(value for pattern in patterns for value in (*params, pattern))
 
 
-class AddSearchIndex(AddIndexConcurrently):
-    """An index of three-letter pieces for a `SearchField` on PostgreSQL; other databases read every row.
+def rebuild(model: type[models.Model], batch_size: int = 1_000) -> int:
+    """Normalize the search fields of all rows of the model again, and return how many rows have changed."""
+    fields = [field for field in model._meta.get_fields() if isinstance(field, SearchField)]
+    changed = []
+    count = 0
+    for instance in model._base_manager.order_by("pk").iterator(batch_size):
+        values = {field.attname: field.words(instance) for field in fields}
+        if any(getattr(instance, name) != value for name, value in values.items()):
+            for name, value in values.items():
+                setattr(instance, name, value)
+            changed.append(instance)
+        if len(changed) == batch_size:
+            count += model._base_manager.bulk_update(changed, [field.name for field in fields])
+            changed = []
+    return count + (model._base_manager.bulk_update(changed, [field.name for field in fields]) if changed else 0)
 
-    It is made without blocking writes, so that the migration must have `atomic = False`, and can be repeated.
-    Raises CommandError if the extension pg_trgm is missing and the database's user may not create it.
+
+def searchable_models() -> Iterator[type[models.Model]]:
+    """Yield the models of the project that have a `SearchField`."""
+    for model in apps.get_models():
+        if any(isinstance(field, SearchField) for field in model._meta.get_fields()):
+            yield model
+
+
+class AddSearchIndex(Operation):
+    """A trigram index for a `SearchField` on PostgreSQL; other databases read every row.
+
+    It is built without blocking writes, so the migration needs `atomic = False`; an interrupted one can be run again.
+    Raises CommandError if the extension pg_trgm cannot be created or found.
     """
+
+    reversible = True
 
     def __init__(self, model_name: str, column: str = "search") -> None:
-        index = GinIndex(fields=[column], opclasses=["gin_trgm_ops"], name=f"{model_name}_{column}")
-        super().__init__(model_name, index)
+        self.model_name = model_name
+        self.column = column
 
-    def deconstruct(self) -> Any:
-        return type(self).__name__, [self.model_name, self.index.fields[0]], {}
+    def describe(self) -> str:
+        return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Nothing: no model has the index, because no other database knows its kind."""
+        """Change nothing: the model does not have the index, because other databases do not know its type."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":
             return
+        # An interrupted build leaves an invalid index behind.
+        self.database_backwards(app_label, schema_editor, from_state, to_state)
+        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
         try:
             schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-        except ProgrammingError as error:
+            schema_editor.execute(
+                f'CREATE INDEX CONCURRENTLY "{self.index_name(app_label)}" '
+                f'ON "{table}" USING gin ("{self.column}" gin_trgm_ops)'
+            )
+        except (OperationalError, ProgrammingError) as error:
+            reason = str(error).splitlines()[0]
             raise CommandError(
-                "This user may not create the extension pg_trgm, which searches need. Let an administrator run "
-                "CREATE EXTENSION pg_trgm; in this database, and migrate again."
+                f"Search needs the extension pg_trgm, which this user cannot create or find ({reason}). Let an "
+                "administrator run CREATE EXTENSION pg_trgm; in a schema of the search path, and migrate again."
             ) from error
-        # What an interrupted attempt left behind is there but not usable. This also names the index.
-        self.database_backwards(app_label, schema_editor, from_state, to_state)
-        model = to_state.apps.get_model(app_label, self.model_name)
-        schema_editor.add_index(model, self.index, concurrently=True)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        self.index.name = f"{app_label}_{self.model_name}_{self.index.fields[0]}"
         if schema_editor.connection.vendor == "postgresql":
-            schema_editor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{self.index.name}"')
+            schema_editor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{self.index_name(app_label)}"')
+
+    def index_name(self, app_label: str) -> str:
+        return f"{app_label}_{self.model_name}_{self.column}"

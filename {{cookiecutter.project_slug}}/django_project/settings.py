@@ -8,6 +8,10 @@ import logging
 import sys
 from pathlib import Path
 
+# % if cookiecutter.include_apis
+from corsheaders.defaults import default_headers
+
+# % endif
 from environs import Env, EnvError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -18,16 +22,16 @@ PROJECT = {
     "description": "{{ cookiecutter.description | in_quotes }}",
 }
 
-# % if cookiecutter.include_apis
-# A rate of the API, such as 120/min.
+# A rate limit, such as 120/min.
 RATE = validate.Regexp(r"[1-9][0-9]*/(sec|min|hour|day)\Z", error="Write it as 5/sec, 120/min, 1000/hour or 9000/day.")
 
-# % endif
 env = Env()
 env.read_env(BASE_DIR / ".env", recurse=False)
 try:
     DEBUG = env.bool("DEBUG", False)
     SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
+    # Old keys, whose sessions and tokens stay valid while the key is rotated.
+    SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [], subcast=str.strip)
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], subcast=str.strip)
     DATABASE = env.dj_db_url("DATABASE_URL", "sqlite:///db.sqlite3")
     CACHE_URL = env.str("CACHE_URL", "", validate=validate.Regexp(r"\Z|(rediss?|unix)://", error="Use redis://host"))
@@ -40,12 +44,12 @@ try:
     STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", 0, validate=validate.Range(min=0))
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 1, validate=validate.Range(min=1))
     WEB_PORT = env.int("WEB_PORT", 8000, validate=validate.Range(min=1, max=65535))
+    LOGIN_RATE = env.str("THROTTLE_LOGIN", "10/min", validate=RATE)
     # % if cookiecutter.include_apis
     CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [], subcast=str.strip)
     THROTTLE_RATES = {
         "anon": env.str("THROTTLE_ANON", "120/min", validate=RATE),
         "user": env.str("THROTTLE_USER", "600/min", validate=RATE),
-        "login": env.str("THROTTLE_LOGIN", "10/min", validate=RATE),
     }
     # % endif
 except EnvError as error:
@@ -79,23 +83,23 @@ INSTALLED_APPS = [
 # The order matters: a request passes from the first to the last, its response the other way.
 MIDDLEWARE = [
     "core.middleware.RequestIDMiddleware",
-    "core.middleware.HeadMiddleware",
     "core.health.HealthMiddleware",
     "core.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # % if cookiecutter.include_apis
     "corsheaders.middleware.CorsMiddleware",
-    "core.problems.ProblemMiddleware",
+    "apis.exceptions.ProblemMiddleware",
     # % endif
-    "core.middleware.BodyMiddleware",
+    "core.middleware.RequestBodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "core.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.login_limits.TooManyAttemptsMiddleware",
 ]
 
 ROOT_URLCONF = "django_project.urls"
@@ -109,13 +113,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "core.pages.project",
+                "core.context_processors.project",
             ],
         },
     },
 ]
 
-# What the header of every page links to: the words and the name of the address.
+# The links in the header of every page: the label and the name of the URL.
 NAVIGATION = [
     ("Home", "home"),
     # % if cookiecutter.include_apis
@@ -138,20 +142,24 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
     }
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
-    from core.health import PooledConnection
-
-    # Each process keeps its connections and checks one before it is used: a restarted database is found again.
+    # The pool checks a connection before a request uses it. After a restart of the database it replaces dead ones one by
+    # one, with pauses that double: with four, none waits longer than `timeout`. All processes together stay below the
+    # hundred connections that PostgreSQL allows.
     DATABASE["CONN_HEALTH_CHECKS"] = True
-    # All processes together stay below the hundred connections that PostgreSQL allows. The waits between attempts to
-    # connect, which double, begin anew after five seconds.
-    pool = {"min_size": 1, "max_size": max(2, min(8, 80 // WEB_CONCURRENCY)), "timeout": 10, "reconnect_timeout": 5}
+    pool = {
+        "min_size": 1,
+        "max_size": max(2, min(4, 80 // WEB_CONCURRENCY)),
+        "max_idle": 60,
+        "timeout": 10,
+        "reconnect_timeout": 5,
+    }
     given = DATABASE.get("OPTIONS", {})
     DATABASE["OPTIONS"] = {
-        # Seconds and milliseconds until a host that says nothing is given up.
+        # Seconds and milliseconds until a host that does not respond is given up.
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,
         **given,
-        "pool": {**pool, "connection_class": PooledConnection},
+        "pool": pool,
         "options": f"{given.get('options', '')} -c statement_timeout={STATEMENT_TIMEOUT}".strip(),
     }
 DATABASES = {"default": DATABASE}
@@ -159,21 +167,20 @@ DATABASES = {"default": DATABASE}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
     if CACHE_URL
-    # Few entries would let many clients push out what another one has used of its rate.
+    # The default of 300 entries would evict throttle counters.
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
 }
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.login_limits.LimitedModelBackend"]
 LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    # % if cookiecutter.include_apis
-    {"NAME": "apis.authentication.RevokeTokens"},
-    # % endif
 ]
 
 LANGUAGE_CODE = "en-us"
@@ -201,13 +208,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
-CSRF_FAILURE_VIEW = "core.pages.csrf_failure"
+CSRF_FAILURE_VIEW = "core.views.csrf_failure"
 SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
-# Whether other hosts of the domain speak HTTPS is not for this project to say.
+# `includeSubDomains` and `preload` are the domain owner's decision.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
-# The admin's form for an action has a field for each row.
+# The form of an admin action has a field for each row.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
+# Bytes of a whole request, uploaded files included. Django limits everything but files to 2.5 MB.
+MAX_UPLOAD_SIZE = 25 * 1024 * 1024
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -215,21 +224,33 @@ if TRUSTED_PROXIES:
 # https://www.django-rest-framework.org/api-guide/settings/
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # The first one decides: its `WWW-Authenticate` makes the answer to a missing credential 401, not 403.
+        # The first one decides: with its `WWW-Authenticate`, missing credentials are 401, not 403.
         "apis.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissionsOrAnonReadOnly"],
-    "DEFAULT_PAGINATION_CLASS": "core.pagination.KeysetPagination",
-    "DEFAULT_FILTER_BACKENDS": ["core.filters.StrictFilterBackend"],
-    "DEFAULT_THROTTLE_CLASSES": ["core.throttling.AnonThrottle", "core.throttling.UserThrottle"],
+    # Closed: a view that is open to all says so itself, in `permission_classes`.
+    "DEFAULT_PERMISSION_CLASSES": ["apis.permissions.IsAuthenticatedWithModelPermissions"],
+    "DEFAULT_FILTER_BACKENDS": [
+        # Refuses unknown query parameters. Without this line they are ignored, as in DRF.
+        "apis.filters.StrictQueryParameters",
+        "apis.filters.LazyDjangoFilterBackend",
+        "rest_framework.filters.SearchFilter",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "apis.pagination.KeysetPagination",
+    "PAGE_SIZE": 20,
+    "DEFAULT_PARSER_CLASSES": [
+        "apis.parsers.SafeJSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["apis.throttling.AnonThrottle", "apis.throttling.UserThrottle"],
     "DEFAULT_THROTTLE_RATES": THROTTLE_RATES,
-    "DEFAULT_SCHEMA_CLASS": "core.schema.AutoSchema",
-    "EXCEPTION_HANDLER": "core.problems.exception_handler",
     "NUM_PROXIES": TRUSTED_PROXIES,
+    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apis.exceptions.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
-    # For the OpenAPI document, which would send any other version that it is asked for in a header.
-    "ALLOWED_VERSIONS": ["v1"],
 }
 
 # https://drf-spectacular.readthedocs.io/en/latest/settings.html
@@ -239,14 +260,22 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "GET_LIB_DOC_EXCLUDES": "apis.schema.library_classes",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apis.schema.add_problem_responses"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-# Seconds that a token of the API is valid after it was issued.
+# https://github.com/adamchainz/django-cors-headers#configuration
+CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+
+# Seconds for which a token is valid, and how many a user may have: a new one replaces the oldest.
 TOKEN_LIFETIME = 30 * 24 * 60 * 60
+MAX_TOKENS_PER_USER = 20
 
 # % endif
 # https://docs.djangoproject.com/en/5.2/topics/logging/

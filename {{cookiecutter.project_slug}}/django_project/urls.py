@@ -1,17 +1,17 @@
-"""Which view answers which address. https://docs.djangoproject.com/en/5.2/topics/http/urls/"""
+"""Which view responds to which URL. https://docs.djangoproject.com/en/5.2/topics/http/urls/"""
 
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from core.pages import icon
+from core.views import icon
 
 admin.site.site_title = admin.site.site_header = settings.PROJECT["name"]
 
-handler400 = "core.pages.bad_request"
-handler403 = "core.pages.permission_denied"
-handler404 = "core.pages.page_not_found"
-handler500 = "core.pages.server_error"
+handler400 = "core.views.bad_request"
+handler403 = "core.views.permission_denied"
+handler404 = "core.views.page_not_found"
+handler500 = "core.views.server_error"
 
 urlpatterns = [
     # % if cookiecutter.include_books
@@ -23,9 +23,7 @@ urlpatterns = [
     # % if cookiecutter.include_apis
     path("api/", include("apis.urls")),
     # % endif
-    # % if cookiecutter.include_apis and cookiecutter.include_books
-    path("api/v1/", include("apis.v1")),
-    # % endif
+    path("accounts/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("favicon.ico", icon, name="icon"),
 ]

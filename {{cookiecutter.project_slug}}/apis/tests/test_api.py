@@ -10,7 +10,6 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.settings import api_settings
-from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.models import User
 from apis.models import Token
@@ -58,7 +57,6 @@ def test_the_documentation_page_takes_nothing_from_other_hosts(client):
         ("GET", "/api/no-such-thing/", 404, "not_found"),
         ("GET", "/api/v2/", 404, "not_found"),
         ("POST", "/api/", 405, "method_not_allowed"),
-        ("FOO", "/api/v1/auth/user/", 405, "method_not_allowed"),
         ("GET", "/api/v1/auth/token/", 405, "method_not_allowed"),
         ("POST", "/api/schema/", 405, "method_not_allowed"),
         ("POST", "/api/docs/", 405, "method_not_allowed"),
@@ -75,7 +73,7 @@ def test_an_error_is_a_problem_in_json(anon, method, address, status, code):
 
 
 BROKEN = ["", "{", "[1]", "[" * 100_000, b'{"username": "\xff"}']
-WRONG = ['{"username": 5, "password": "x"}', '{"username": "a", "password": "\\u0000"}']
+WRONG = ['{"username": {}, "password": "x"}', '{"username": "a", "password": "\\u0000"}']
 
 
 @pytest.mark.parametrize("body", [*BROKEN, *WRONG])
@@ -83,26 +81,28 @@ def test_a_bad_body_is_refused(anon, body):
     assert anon("POST", "/api/v1/auth/token/", body, status=400)["code"]
 
 
-def test_a_large_body_is_refused(anon):
+def test_a_large_body_is_refused(anon, settings):
     assert anon("POST", "/api/v1/auth/token/", {"username": "x" * 3_000_000}, status=413)["code"] == "too_large"
+    settings.MAX_UPLOAD_SIZE = 1_000
+    assert anon("POST", "/api/v1/auth/token/", {"username": "x" * 1_000}, status=413)["code"] == "too_large"
 
 
 def test_other_types_of_content_are_refused(anon):
-    headers = {"content_type": "application/x-www-form-urlencoded"}
-    assert anon("POST", "/api/v1/auth/token/", "a=b", status=415, **headers)["code"] == "unsupported_media_type"
+    headers = {"content_type": "text/csv"}
+    assert anon("POST", "/api/v1/auth/token/", "a,b", status=415, **headers)["code"] == "unsupported_media_type"
     for address in ("/api/", "/api/schema/", "/api/docs/"):
         assert anon("GET", address, status=406, accept="application/xml")["code"] == "not_acceptable"
 
 
 @pytest.mark.parametrize(
     ("error", "status", "code"),
-    [(ZeroDivisionError, 500, "error"), (OperationalError, 503, "unavailable"), (IntegrityError, 409, "conflict")],
+    [(ZeroDivisionError, 500, "error"), (OperationalError, 503, "unavailable"), (IntegrityError, 500, "error")],
 )
 def test_an_error_of_the_server_says_nothing_about_the_inside(anon, monkeypatch, caplog, error, status, code):
     def fail(*args):
         raise error("no connection to 10.0.0.7")
 
-    monkeypatch.setattr("apis.urls.RootView.get", fail)
+    monkeypatch.setattr("apis.views.RootView.get", fail)
     problem = anon("GET", "/api/", status=status)
     assert anon.response["Content-Type"] == "application/problem+json"
     assert problem["code"] == code
@@ -112,19 +112,15 @@ def test_an_error_of_the_server_says_nothing_about_the_inside(anon, monkeypatch,
 
 
 @pytest.mark.parametrize(
-    ("scope", "sent", "allowed"),
-    [
-        ("anon", ("GET", "/api/"), 200),
-        ("user", ("GET", "/api/"), 200),
-        ("login", ("POST", "/api/v1/auth/token/", {"username": "a", "password": "b"}), 401),
-    ],
+    "scope",
+    ["anon", "user"],
 )
-def test_too_many_requests_are_refused_for_a_while(anon, reader, monkeypatch, scope, sent, allowed):
-    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, "3/day")
+def test_too_many_requests_are_refused_for_a_while(anon, reader, monkeypatch, scope):
+    monkeypatch.setitem(api_settings.DEFAULT_THROTTLE_RATES, scope, "3/day")
     client = api_of(reader) if scope == "user" else anon
     for _ in range(3):
-        client(*sent, status=allowed)
-    assert client(*sent, status=429)["code"] == "throttled"
+        client("GET", "/api/", status=200)
+    assert client("GET", "/api/", status=429)["code"] == "throttled"
     assert 0 < int(client.response["Retry-After"]) <= 24 * 60 * 60
 
 
@@ -132,7 +128,7 @@ def test_an_error_may_name_fields(anon, monkeypatch):
     def fail(*args):
         raise PermissionDenied({"owner": "Not yours."})
 
-    monkeypatch.setattr("apis.urls.RootView.get", fail)
+    monkeypatch.setattr("apis.views.RootView.get", fail)
     assert anon("GET", "/api/", status=403)["errors"][0]["field"] == "owner"
 
 
@@ -162,10 +158,10 @@ def test_text_in_another_encoding_is_refused(anon):
     ],
 )
 def test_a_client_is_known_by_the_address_that_a_trusted_proxy_gives(
-    anon, monkeypatch, proxies, first, second, throttled
+    anon, monkeypatch, settings, proxies, first, second, throttled
 ):
-    monkeypatch.setattr(api_settings, "NUM_PROXIES", proxies)
-    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "anon", "1/day")
+    settings.TRUSTED_PROXIES = proxies
+    monkeypatch.setitem(api_settings.DEFAULT_THROTTLE_RATES, "anon", "1/day")
     anon("GET", "/api/", status=200, x_forwarded_for=first)
     anon("GET", "/api/", status=429 if throttled else 200, x_forwarded_for=second)
 
@@ -177,9 +173,8 @@ def test_every_operation_is_described(client):
     for operation in operations:
         assert operation.get("summary"), operation["operationId"]
         assert operation["security"]
-        assert {"401", "405", "406", "429"} <= set(operation["responses"])
+        assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
         if "requestBody" in operation:
-            assert {"400", "415"} <= set(operation["responses"])
             assert operation["requestBody"]["content"]["application/json"].get("examples"), operation["operationId"]
 
 
@@ -220,12 +215,11 @@ def test_a_new_password_or_none_revokes_the_tokens_of_its_user_alone(reader, as_
     as_editor("GET", "/api/v1/auth/user/", status=200)
 
 
-def test_a_password_that_is_replaced_while_it_is_checked_gives_no_token(anon, reader, monkeypatch):
+def test_a_password_that_is_replaced_while_it_is_checked_gives_a_token_that_is_worth_nothing(reader):
     checked = User.objects.get()
     reader.set_password("loud-reading-room")
     reader.save()
-    monkeypatch.setattr("apis.auth.authenticate", lambda request, **credentials: checked)
-    assert anon("POST", "/api/v1/auth/token/", CREDENTIALS, status=401)["code"] == "wrong_credentials"
+    api_of(checked)("GET", "/api/v1/auth/user/", status=401)
 
 
 def test_an_expired_token_is_worth_nothing_and_goes_with_the_next_login(reader):

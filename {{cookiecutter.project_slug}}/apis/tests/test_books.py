@@ -6,8 +6,8 @@ from django.test import Client
 
 from accounts.models import User
 from apis.models import Token
-from apis.serializers import BookSerializer
 from apis.tests.conftest import API, api_of
+from apis.v1.books import BookSerializer
 from books.models import Book
 
 pytestmark = pytest.mark.django_db
@@ -63,11 +63,10 @@ def test_what_the_server_decides_cannot_be_sent(as_editor, emma):
     ("field", "value", "code"),
     [
         ("title", "x" * 251, "max_length"),
-        ("subtitle", "x" * 250 + " ", "max_length"),
         ("author", "x" * 101, "max_length"),
         ("title", "", "blank"),
         ("author", None, "null"),
-        ("title", 5, "invalid"),
+        ("title", {}, "invalid"),
         ("title", "a\x00b", "null_characters_not_allowed"),
         ("isbn", "9780141439588", "check_digit"),
         ("isbn", "no isbn", "invalid"),
@@ -126,8 +125,8 @@ USERS = {
 @pytest.mark.parametrize(("address", "method"), [(address, name) for address in ALLOWED for name in ALLOWED[address]])
 def test_who_may_do_what(emma, kind, address, method):
     allowed, (read, write) = ALLOWED[address][method], USERS[kind]
-    # What nobody may is refused before anybody is asked who they are.
-    status = allowed if allowed == 405 else read if method in READ else write or allowed
+    # As in DRF, permissions come before the method: 401 or 403 for a method that the URL does not allow.
+    status = read if method in READ else write or allowed
     api = client_of(kind)
     api(method, address, OTHER if method in {"POST", "PUT", "PATCH"} else None, status=status)
     if status == 401:
@@ -180,13 +179,14 @@ def test_the_form_of_a_browser_may_leave_filters_empty(client, emma):
     assert "A Novel" in page.content.decode()
 
 
-def test_filters_are_for_lists(anon, emma):
-    anon("GET", f"{BOOKS}1/?author=Nobody&unknown=1", status=200)
+def test_filters_hold_for_single_books_too(anon, emma):
+    anon("GET", f"{BOOKS}1/?author=Jane Austen", status=200)
+    anon("GET", f"{BOOKS}1/?author=Nobody", status=404)
 
 
-TEXTS = ["autor=Jane", "author=a&author=b", "isbn=123", "search=%00", f"search={'x' * 201}"]
-TIMES = ["created_after=yesterday", "created_after=", "created_after=0001-01-01T00:00:00%2B23:59"]
-PAGES = ["ordering=isbn", "page_size=-1", "page_size=101", "page_size=%D9%A1", "cursor=broken"]
+TEXTS = ["autor=Jane", "isbn=123", "author=%00"]
+TIMES = ["created_after=yesterday", "created_after=0001-01-01T00:00:00%2B23:59"]
+PAGES = ["page_size=-1", "page_size=0", "page_size=101", "page_size=%D9%A1", "cursor=broken"]
 
 
 @pytest.mark.parametrize("query", [*TEXTS, *TIMES, *PAGES])
@@ -201,8 +201,8 @@ def test_a_cursor_belongs_to_its_ordering(anon, emma):
     anon("GET", f"{following}&ordering=author", status=400)
 
 
-def test_a_row_of_the_list_is_what_the_serializer_makes_of_the_book(anon, emma, rf):
-    row = BookSerializer(emma, context={"request": rf.get("/")}).data
+def test_a_row_of_the_list_is_what_the_page_of_the_book_shows(anon, emma):
+    row = anon("GET", f"{BOOKS}1/", status=200)
     assert anon("GET", BOOKS, status=200) == {"next": None, "previous": None, "results": [row]}
     assert list(anon("GET", BOOKS, status=200)["results"][0]) == list(BookSerializer.Meta.fields)
 

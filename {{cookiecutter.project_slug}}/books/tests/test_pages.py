@@ -9,8 +9,8 @@ from django.conf import settings as project
 from books.isbn import check_digit
 from books.models import Book
 from books.views import ORDERINGS, PAGE_SIZE
-from core import paging
-from core.paging import SIGNER
+from core import keyset
+from core.keyset import SIGNER
 
 pytestmark = pytest.mark.django_db
 
@@ -62,12 +62,12 @@ def test_a_book_that_is_not_there_is_404(client, emma, address):
     assert client.get(address).status_code == 404
 
 
-@pytest.mark.parametrize("words", ["emma", "NOVEL", "aust jane", "  em  "])
+@pytest.mark.parametrize("words", ["emma", "NOVEL", "aust jane", "  em  ", "emma & novel", "%"])
 def test_search_finds_words_of_title_subtitle_and_author(client, emma, words):
     assert "Emma" in client.get("/", {"search": words}).content.decode()
 
 
-@pytest.mark.parametrize("words", ["ma", "emma dickens", "%", "_", "' OR 1=1", "<script>", "x" * 10_000])
+@pytest.mark.parametrize("words", ["ma", "emma dickens", "' OR 1=1", "<script>", "x" * 10_000])
 def test_search_says_when_nothing_matches(client, emma, words):
     page = client.get("/", {"search": words}).content.decode()
     assert "No book matches this search." in page
@@ -75,8 +75,8 @@ def test_search_says_when_nothing_matches(client, emma, words):
 
 
 def test_search_ignores_accents(client):
-    Book.objects.create(title="Les Misérables", author="Victor Hugo", isbn="9780140444308")
-    for words in ("miserables", "MISÉRABLES"):
+    Book.objects.create(title="Les Misérables", subtitle="Łukasz i Tromsø", author="Victor Hugo", isbn="9780140444308")
+    for words in ("miserables", "MISÉRABLES", "lukasz", "ŁUKASZ", "tromso"):
         assert "Hugo" in client.get("/", {"search": words}).content.decode()
 
 
@@ -85,7 +85,7 @@ def test_search_ignores_accents(client):
 @pytest.mark.parametrize("search", ["", "volume"])
 @pytest.mark.parametrize("ordering", ORDERINGS)
 def test_the_pages_of_a_list_show_every_book_once_there_and_back(client, monkeypatch, ordering, search, nearby):
-    monkeypatch.setattr(paging, "NEARBY", nearby)
+    monkeypatch.setattr(keyset, "MAX_CANDIDATES", nearby)
     number = 2 * PAGE_SIZE + 1
     Book.objects.bulk_create(
         [Book(title=f"Volume {n % 3}", author=f"Author {n % 2}", isbn=isbn(n)) for n in range(number)]

@@ -1,9 +1,9 @@
-"""Errors of the API: every one is a "problem" of RFC 9457, `application/problem+json`.
+"""Errors of the API: every one is a problem of RFC 9457, `application/problem+json`.
 
     {"type": "about:blank", "title": "Bad Request", "status": 400, "code": "invalid", "detail": "…",
      "errors": [{"field": "name", "code": "max_length", "detail": "…"}], "request_id": "…"}
 
-`code` is stable, for programs; `detail` is for people; `errors` is there where fields of the request are wrong.
+`code` is stable, for programs; `detail` is for people; `errors` lists the wrong fields of the request, if any.
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
@@ -15,14 +15,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, HttpResponse
-from django.urls import is_valid_path
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, Throttled, ValidationError
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from accounts.login_limits import TooManyAttemptsError
 from core.logs import request_id
 
 logger = logging.getLogger(__name__)
@@ -30,31 +32,34 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "/api/"
 RETRY_AFTER = 5  # seconds
-EXAMPLE = "What is wrong, in words."
+
+# PostgreSQL's error codes, and SQLite's, for a unique value that is taken; in PostgreSQL also for overlapping ranges.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html https://www.sqlite.org/rescode.html
+TAKEN = {"23505", "23P01", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 
 
 class Conflict(APIException):
-    """What the request would store contradicts what is stored."""
+    """A unique value is taken, or other rows need the one that would be deleted."""
 
     status_code = HTTPStatus.CONFLICT
     default_code = "conflict"
-    default_detail = "This contradicts what is stored: a unique value is taken, or something else needs it."
+    default_detail = "This conflicts with stored data: a unique value is taken, or other data refers to it."
 
 
 class PreconditionFailed(APIException):
-    """The row that a write is for has been changed since the client read it."""
+    """The row was changed since the client read it."""
 
     status_code = HTTPStatus.PRECONDITION_FAILED
     default_code = "precondition_failed"
-    default_detail = "What is stored is not, or no longer, what the request says. Read it again."
+    default_detail = "The resource was changed since it was read. Read it again."
 
 
 class Unavailable(APIException):
-    """Something that the request needs does not answer at the moment."""
+    """A dependency of the request is down, or timed out."""
 
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "unavailable"
-    default_detail = "The service cannot answer at the moment. Try again later."
+    default_detail = "The service is unavailable at the moment. Try again later."
 
 
 class ContentTooLarge(APIException):
@@ -65,17 +70,8 @@ class ContentTooLarge(APIException):
     default_detail = "The body of the request is too large."
 
 
-# What Django raises and DRF does not know.
-TRANSLATED: dict[type[Exception], type[APIException]] = {
-    IntegrityError: Conflict,
-    OperationalError: Unavailable,
-    InterfaceError: Unavailable,
-    RequestDataTooBig: ContentTooLarge,
-}
-
-
 def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
-    """The body of an error's answer."""
+    """Return the body of an error response."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -102,13 +98,51 @@ def field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
         yield {"field": path or "non_field_errors", "code": detail.code, "detail": str(detail)}
 
 
+def model_errors(error: DjangoValidationError) -> ValidationError:
+    """Return DRF's error for one of Django's, such as `full_clean()` raises it, with the same fields and codes."""
+    fields = error.error_dict if hasattr(error, "error_dict") else {"non_field_errors": error.error_list}
+    return ValidationError(
+        {
+            ("non_field_errors" if name == "__all__" else name): [
+                ErrorDetail(message, single.code or "invalid") for single in errors for message in single.messages
+            ]
+            for name, errors in fields.items()
+        }
+    )
+
+
+def is_conflict(error: IntegrityError) -> bool:
+    """Whether a client caused the error: a unique value is taken, or others need the row. Else it is a bug."""
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    return isinstance(error, ProtectedError | RestrictedError) or code in TAKEN
+
+
+def translate(error: Exception) -> Exception:
+    """Return DRF's exception for one of Django's that the API responds to, else the error itself."""
+    translated: Exception = error
+    match error:
+        case IntegrityError() if is_conflict(error):
+            translated = Conflict()
+        case OperationalError() | InterfaceError():
+            logger.error("The database is unavailable, or timed out.", exc_info=error)
+            translated = Unavailable()
+        case DataError():
+            # PostgreSQL cannot store the value, such as a NUL character in JSON. The traceback may show a bug, too.
+            logger.warning("The database refused a value.", exc_info=error)
+            translated = ValidationError("A value is out of range, or has characters that cannot be stored.")
+        case DjangoValidationError():
+            translated = model_errors(error)
+        case RequestDataTooBig():
+            translated = ContentTooLarge()
+        case TooManyAttemptsError():
+            translated = Throttled(error.wait)
+    return translated
+
+
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's handler with our body; None for what nobody expected, which Django then logs and answers with 500."""
-    for known, translation in TRANSLATED.items():
-        if isinstance(exception, known):
-            if translation is Unavailable:
-                logger.error("the database does not answer, or not in time", exc_info=exception)
-            exception = translation()
+    """DRF's handler with the body of a problem; None for a bug, which Django logs and answers with 500."""
+    exception = translate(exception)
     response = drf_exception_handler(exception, context)
     if response is None:
         return None
@@ -126,7 +160,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response.data = problem(response.status_code, detail.code, str(detail))
     if isinstance(exception, Unavailable):
         response["Retry-After"] = str(RETRY_AFTER)
-    # The browsable API shows the same body in a page of HTML; whatever else a view answers with, its errors are JSON.
+    # The browsable API shows the body in a page; errors of all other renderers are JSON.
     request = context["request"]
     if not isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer):
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE
@@ -135,17 +169,18 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
 
 
 class ProblemMiddleware:
-    """Turn the error pages that Django answers with below `/api/`, outside of any view of DRF, into problems."""
+    """Turn Django's error pages below `/api/`, which no view of DRF has made, into problems."""
 
     TEXTS = {
-        400: ("bad_request", "The server could not make sense of this request."),
-        403: ("permission_denied", "The request is refused: the token of its form, or its origin, is wrong."),
-        404: ("not_found", "There is nothing at this address."),
-        405: ("method_not_allowed", "This address does not know the method."),
-        411: ("length_required", "Say how long the body is, by Content-Length: it came in chunks."),
+        400: ("bad_request", "The server could not understand this request."),
+        403: ("permission_denied", "The request is refused: its CSRF token or its origin is wrong."),
+        404: ("not_found", "There is no resource at this URL."),
+        405: ("method_not_allowed", "This URL does not allow the method."),
+        411: ("length_required", "Send Content-Length: chunked bodies are not supported."),
         412: (PreconditionFailed.default_code, PreconditionFailed.default_detail),
         413: ("too_large", "The request is too large."),
         415: ("unsupported_media_type", "Send text in UTF-8: the charset of the content type is another one."),
+        429: ("throttled", "There were too many requests."),
     }
     UNKNOWN = ("error", "An unexpected error occurred. It was logged.")
 
@@ -153,15 +188,11 @@ class ProblemMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(PREFIX):
-            return self.get_response(request)
-        if not request.path_info.endswith("/") and is_valid_path(f"{request.path_info}/"):
-            # Unlike Django's own redirect, this one keeps method and body.
-            return HttpResponse(status=308, headers={"Location": request.get_full_path(force_append_slash=True)})
         response = self.get_response(request)
         status = response.status_code
-        explained = settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        if status < HTTPStatus.BAD_REQUEST or hasattr(response, "accepted_renderer") or explained:
+        if not request.path_info.startswith(PREFIX) or status < HTTPStatus.BAD_REQUEST:
+            return response
+        if hasattr(response, "accepted_renderer") or (settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
             return response
         response.content = json.dumps(problem(status, *self.TEXTS.get(status, self.UNKNOWN)))
         response.headers["Content-Type"], response.headers["Content-Length"] = MEDIA_TYPE, str(len(response.content))

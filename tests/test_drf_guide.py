@@ -1,0 +1,212 @@
+"""What the guides of DRF and django-filter teach works in a rendered project as in a plain one.
+
+`drf_guide/` is an app `guide` of models and idioms: views as the guides show them, and tests of what the guides say
+about them. One run of pytest for each project has them all. The plain project is the control: an idiom that fails there
+is wrong itself.
+"""
+
+import ast
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from baking import Bake, BakedProject
+
+FOLDER = Path(__file__).parent / "drf_guide"
+# The files of the app that have no idioms.
+APP = {"models.py", "support.py", "fixtures.py"}
+
+# Idioms that do not work in a rendered project, and why: `{"filtering::test_…": "…"}`. There they have to fail.
+DIFFERENCES: dict[str, str] = {}
+
+
+def idioms() -> Iterator[str]:
+    """The tests in the folder, such as `views::test_…`."""
+    for file in sorted(FOLDER.glob("*.py")):
+        if file.name not in APP:
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                    yield f"{file.stem}::{node.name}"
+
+
+IDIOMS = sorted(idioms())
+
+# The settings of Django's `startproject` as far as the idioms need them, and what DRF's guide says to set.
+SETTINGS = """
+from pathlib import Path
+
+BASE_DIR = Path(__file__).parents[1]
+SECRET_KEY = "k" * 50
+ROOT_URLCONF = "django_project.urls"
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "drf_spectacular",
+    "rest_framework",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]},
+}]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "static/"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.SearchFilter",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "PAGE_SIZE": 20,
+    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+"""
+
+URLS = """
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
+"""
+
+MANAGE = """
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "django_project.settings"
+execute_from_command_line(sys.argv)
+"""
+
+PYPROJECT = """
+[tool.pytest]
+DJANGO_SETTINGS_MODULE = "django_project.settings"
+addopts = ["--import-mode=importlib", "--strict-markers"]
+filterwarnings = ["error"]
+"""
+
+# What an owner who follows the guide adds to the settings: the app, and rates for scopes of throttles.
+ADDED = """
+INSTALLED_APPS.append("guide")
+REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {
+    **REST_FRAMEWORK.get("DEFAULT_THROTTLE_RATES", {}), "contacts": "2/day", "uploads": "1/day", "burst": "2/min"
+}
+"""
+
+
+def plain_project(folder: Path) -> BakedProject:
+    """A new project of Django's and DRF's own."""
+    files = {"settings": SETTINGS, "urls": URLS, "__init__": ""}
+    (folder / "django_project").mkdir()
+    for name, text in files.items():
+        (folder / "django_project" / f"{name}.py").write_text(text, encoding="utf-8")
+    (folder / "manage.py").write_text(MANAGE, encoding="utf-8")
+    (folder / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+    return BakedProject(folder, {})
+
+
+def run_idioms(project: BakedProject) -> dict[str, str]:
+    """Run all idioms in the project. Return what each reported, an empty text if it passed."""
+    app, secret = project.path / "guide", {"SECRET_KEY": "k" * 50}
+    (app / "tests").mkdir(parents=True)
+    (app / "__init__.py").touch()
+    shutil.copytree(FOLDER / "templates", app / "templates")
+    for file in FOLDER.glob("*.py"):
+        name = file.name if file.name in APP else f"tests/test_{file.name}"
+        shutil.copy(file, app / ("tests/conftest.py" if name == "fixtures.py" else name))
+    settings = project.path / "django_project" / "settings.py"
+    settings.write_text(settings.read_text(encoding="utf-8") + ADDED, encoding="utf-8")
+    report = project.path / "report.xml"
+    command = ["pytest", "-q", "-p", "no:cacheprovider", "--tb=short", f"--junit-xml={report}", "guide"]
+    try:
+        project.manage("makemigrations", "guide", **secret)
+        output = project.run("python", "-m", *command, **secret)
+    except AssertionError as error:
+        output = str(error)
+    ended = "\n".join(output.splitlines()[-20:])
+    return dict.fromkeys(IDIOMS, f"did not run; pytest ended with\n{ended}") | dict(reported(report))
+
+
+def reported(report: Path) -> Iterator[tuple[str, str]]:
+    """The results of the idioms in a report of pytest: their names and texts."""
+    for case in ElementTree.parse(report).iter("testcase") if report.exists() else ():
+        file = case.get("classname", "").partition(".test_")[2].partition(".")[0]
+        texts = [f"{part.tag}: {part.get('message', '')}\n{part.text or ''}" for part in case if len(part.attrib)]
+        yield f"{file}::{case.get('name', '').partition('[')[0]}", "\n".join(texts)
+
+
+class Idioms:
+    """The tests of one project. With `--dist loadscope` they run in one process."""
+
+    differences: dict[str, str] = DIFFERENCES
+
+    @pytest.mark.parametrize("idiom", IDIOMS)
+    def test_idiom(self, results: dict[str, str], idiom: str) -> None:
+        if idiom in self.differences:
+            assert results[idiom], f"This works as in the guide now: remove it from DIFFERENCES. {DIFFERENCES[idiom]}"
+            return
+        if results[idiom]:
+            pytest.fail(results[idiom], pytrace=False)
+
+
+class TestControl(Idioms):
+    """A plain project, which proves that the idioms are the guide's."""
+
+    differences: dict[str, str] = {}
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+        return run_idioms(plain_project(tmp_path_factory.mktemp("control")))
+
+
+class TestBooksAndAPIs(Idioms):
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def results(bake: Bake) -> dict[str, str]:
+        return run_idioms(bake(include_books=True, include_apis=True))
+
+
+class TestAPIs(Idioms):
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def results(bake: Bake) -> dict[str, str]:
+        return run_idioms(bake(include_books=False, include_apis=True))
+
+
+def test_idioms_cover_the_guides() -> None:
+    assert len(IDIOMS) == len(set(IDIOMS)) >= 80
+
+
+def test_few_idioms_differ() -> None:
+    assert len(DIFFERENCES) <= 5
+    assert set(DIFFERENCES) <= set(IDIOMS)

@@ -1,0 +1,70 @@
+"""Limits for login attempts, by IP address and by account: in the API, the admin and on the login page alike."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest, HttpResponse
+
+from core.rate_limits import client_address, forget, seconds_to_wait
+from core.views import error_page
+
+
+class TooManyAttemptsError(Exception):
+    """An address or an account has used up its attempts; `wait` is the number of seconds until the next one."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"Too many attempts to log in; the next one is possible in {wait:.0f} seconds.")
+        self.wait = wait
+
+
+class LimitedModelBackend(ModelBackend):
+    """Django's backend, which lets `THROTTLE_LOGIN` failed attempts of an address, and for an account, through.
+
+    Raises TooManyAttemptsError. Every form and view that logs in calls it by `django.contrib.auth.authenticate`; calls
+    without a request are not limited.
+    """
+
+    def authenticate(
+        self, request: HttpRequest | None, username: Any = None, password: Any = None, **kwargs: Any
+    ) -> Any:
+        if request is None:
+            return super().authenticate(request, username, password, **kwargs)
+        model = get_user_model()
+        name = kwargs.get(model.USERNAME_FIELD) if username is None else username
+        account = hashlib.sha256(model.normalize_username(str(name)).casefold().encode()).hexdigest()
+        keys = (f"login:address:{client_address(request)}", f"login:account:{account}")
+        if wait := max(seconds_to_wait(key, settings.LOGIN_RATE) for key in keys):
+            raise TooManyAttemptsError(wait)
+        user = super().authenticate(request, username, password, **kwargs)
+        if user is not None:
+            # Only failed attempts count.
+            for key in keys:
+                forget(key, settings.LOGIN_RATE)
+        return user
+
+    async def aauthenticate(
+        self, request: HttpRequest | None, username: Any = None, password: Any = None, **kwargs: Any
+    ) -> Any:
+        return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
+
+
+class TooManyAttemptsMiddleware:
+    """Answer 429, with `Retry-After`, where a page has let TooManyAttemptsError through."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, TooManyAttemptsError):
+            return None
+        response = error_page(429)
+        response["Retry-After"] = str(round(exception.wait) + 1)
+        return response

@@ -1,0 +1,67 @@
+"""System checks that find a wrongly configured view set before a user's request does.
+
+https://docs.djangoproject.com/en/5.2/topics/checks/
+"""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from django.core.checks import CheckMessage, Error
+from django.core.exceptions import FieldError
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.routers import BaseRouter
+
+import apis
+
+
+def check_viewsets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Check the view sets of all routers."""
+    return [message for viewset in viewsets() for message in check_viewset(viewset)]
+
+
+def viewsets() -> Iterator[Any]:
+    """Yield the view sets that the versions of the API register."""
+    for version in iter_modules(apis.__path__):
+        if version.ispkg and version.name.startswith("v"):
+            urls = import_module(f"apis.{version.name}.urls")
+            for router in vars(urls).values():
+                if isinstance(router, BaseRouter):
+                    yield from (viewset for _, viewset, _ in router.registry)
+
+
+def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
+    """Yield an error for each attribute that names what the model does not have."""
+    queryset = getattr(viewset, "queryset", None)
+    if queryset is None:
+        return
+
+    def failures(attribute: str, attempt: Callable[[str], Any], names: Any) -> Iterator[CheckMessage]:
+        for name in names if isinstance(names, list | tuple) else [names] if names and names != "__all__" else []:
+            try:
+                attempt(name if isinstance(name, str) else name[0])
+            except FieldError as error:
+                message = f"{viewset.__name__}.{attribute} has {name!r}: {error}"
+                hint = "Name a field of the model, of a related one, or an annotation of the queryset."
+                yield Error(message, hint=hint, obj=viewset, id="apis.E001")
+
+    def search(name: str) -> Any:
+        field = name.lstrip("^=@$")
+        try:
+            return queryset.filter(**{f"{field}__icontains": ""})
+        except FieldError:
+            # A lookup of its own.
+            return queryset.filter(**{field: ""})
+
+    yield from failures("ordering", queryset.order_by, getattr(viewset, "ordering", None))
+    yield from failures("ordering_fields", queryset.order_by, getattr(viewset, "ordering_fields", None))
+    yield from failures("search_fields", search, getattr(viewset, "search_fields", None))
+    try:
+        DjangoFilterBackend().get_filterset_class(viewset, queryset)
+    except (AssertionError, TypeError) as error:
+        message = f"{viewset.__name__} cannot be filtered: {error}"
+        yield Error(message, hint="Correct its filterset_fields or filterset_class.", obj=viewset, id="apis.E002")
+    if viewset.serializer_class is None and "get_serializer_class" not in vars(viewset):
+        message = f"{viewset.__name__} has no serializer_class."
+        yield Error(message, hint="Set it, or override get_serializer_class().", obj=viewset, id="apis.E003")

@@ -1,0 +1,122 @@
+"""Filters of lists. https://www.django-rest-framework.org/api-guide/filtering/"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import QuerySet
+from django_filters import IsoDateTimeFilter
+from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import DjangoFilterBackend, FilterSet
+from rest_framework.exceptions import ValidationError
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+from apis.permissions import has_own_queryset
+from core.overrides import overrides
+
+# The actions of DRF's own view sets and generic views, which read no query parameter themselves.
+ACTIONS = {None, "list", "create", "retrieve", "update", "partial_update", "destroy", "metadata"}
+
+
+class StrictQueryParameters(BaseFilterBackend):
+    """Refuse query parameters that no part of the view knows: a misspelled filter is an error, not ignored.
+
+    Known are those of the view's filter backends, its pagination and its renderers. A custom backend names its own in
+    `get_schema_operation_parameters`, which also documents them. An extra action, and a view with a `get_queryset` of
+    its own, may read others: it is strict only if it names them, as in `query_parameters = ["username"]`.
+    """
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        own = getattr(view, "query_parameters", None)
+        if not request.query_params or (own is None and reads_parameters(view)):
+            return queryset
+        known = {*parameters_of_parts(view), *(own or ())}
+        known.update(*(filterset.base_filters for filterset in filtersets(view, queryset)))
+        # Asking the widgets of a form takes longer, and few filters have several parameters.
+        unknown = [name for name in request.query_params if name not in known]
+        unknown = [name for name in unknown if not is_part_of_filter(name, view, queryset)]
+        if unknown:
+            raise ValidationError(
+                {name: f"Unknown query parameter. Known: {', '.join(sorted(known))}." for name in unknown}
+            )
+        return queryset
+
+
+def reads_parameters(view: Any) -> bool:
+    """Whether code of the view's own may read query parameters that nobody can list."""
+    return has_own_queryset(view) or getattr(view, "action", None) not in ACTIONS
+
+
+def parameters_of_parts(view: Any) -> set[str]:
+    """Return the names of the view's query parameters, but for those of filter sets."""
+    known: set[Any] = {api_settings.URL_FORMAT_OVERRIDE, getattr(view.versioning_class, "version_param", None)}
+    for part in filter(None, [*view.filter_backends, view.pagination_class]):
+        if hasattr(part, "get_schema_operation_parameters"):
+            known |= {parameter["name"] for parameter in part().get_schema_operation_parameters(view)}
+    return known - {None}
+
+
+def filtersets(view: Any, queryset: QuerySet[Any]) -> Iterator[type[FilterSet]]:
+    """Yield the filter sets of the view."""
+    for backend in view.filter_backends:
+        if hasattr(backend, "get_filterset_class") and (found := backend().get_filterset_class(view, queryset)):
+            yield found
+
+
+def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> bool:
+    """Whether a filter with several parameters, such as a range, reads this one: its form's widget knows."""
+    for filterset in filtersets(view, queryset):
+        for name, field in filterset(queryset=queryset).form.fields.items():
+            omitted = field.widget.value_omitted_from_data
+            if omitted({}, {}, name) and not omitted({parameter: "1"}, {}, name):
+                return True
+    return False
+
+
+class LazyDjangoFilterBackend(DjangoFilterBackend):
+    """django-filter's backend, which makes no form for a request that filters by nothing: a quarter of a list's work.
+
+    A filter set with code of its own is always used, because it may filter without any parameter, too.
+    """
+
+    def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        filterset_class = getattr(view, "filterset_class", None)
+        if not filterset_class and not request.query_params:
+            return queryset
+        if filterset_class and filters_by_parameters_alone(filterset_class):
+            given = set(request.query_params)
+            if not given & set(filterset_class.base_filters) and given <= parameters_of_parts(view):
+                return queryset
+        return super().filter_queryset(request, queryset, view)
+
+
+def filters_by_parameters_alone(filterset: type[FilterSet]) -> bool:
+    """Whether a filter set consists of nothing but django-filter's own filters, none of them required."""
+    return not overrides(filterset, FilterSet, *OVERRIDABLE) and all(
+        type(filter_).filter.__module__.startswith("django_filters.") and not filter_.extra.get("required")
+        for filter_ in filterset.base_filters.values()
+    )
+
+
+# What a filter set can override to filter by something else than its parameters.
+OVERRIDABLE = ("__init__", "is_valid", "filter_queryset", "qs", "form", "get_form_class")
+
+
+class UTCDateTimeField(IsoDateTimeField):
+    """A point in time in UTC; one that the calendar does not have is an error of the request, not of the database."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            time = super().to_python(value)
+            return time.astimezone(UTC) if time else None
+        except OverflowError as error:
+            raise DjangoValidationError("This time is out of range.", code="invalid") from error
+
+
+class UTCDateTimeFilter(IsoDateTimeFilter):
+    """A filter by a point in time, such as `2026-11-23T18:00:00Z`."""
+
+    field_class = UTCDateTimeField

@@ -1,0 +1,58 @@
+"""The OpenAPI document. https://drf-spectacular.readthedocs.io/en/latest/customization.html"""
+
+from typing import Any
+
+from drf_spectacular.plumbing import get_lib_doc_excludes
+
+from apis.exceptions import MEDIA_TYPE
+from apis.viewsets import ConditionalModelViewSet
+
+PROBLEM = {
+    "type": "object",
+    "description": "The body of every error: a problem of RFC 9457.",
+    "required": ["type", "title", "status", "code", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "default": "about:blank"},
+        "title": {"type": "string", "description": "The name of the status."},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "What is wrong, for programs; stable."},
+        "detail": {"type": "string", "description": "What is wrong, for people."},
+        "request_id": {"type": "string", "description": "Also in the log and in the header `X-Request-ID`."},
+        "errors": {
+            "type": "array",
+            "description": "The wrong fields of the request.",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "detail"],
+                "properties": {name: {"type": "string"} for name in ("field", "code", "detail")},
+            },
+        },
+    },
+}
+EXAMPLE = {
+    "type": "about:blank",
+    "title": "Bad Request",
+    "status": 400,
+    "code": "invalid",
+    "detail": "The request has errors.",
+    "request_id": "…",
+    "errors": [{"field": "name", "code": "required", "detail": "This field is required."}],
+}
+
+
+def add_problem_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Give every operation the error response of the API: a postprocessing hook of drf-spectacular."""
+    result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+    schema = {"$ref": "#/components/schemas/Problem"}
+    response = {"description": "An error.", "content": {MEDIA_TYPE: {"schema": schema, "example": EXAMPLE}}}
+    result["components"].setdefault("responses", {})["Problem"] = response
+    for path in result["paths"].values():
+        for operation in path.values():
+            operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+    return result
+
+
+def library_classes() -> list[Any]:
+    """Return the classes whose docstrings do not describe operations: those of the libraries, and our base classes."""
+    libraries: Any = get_lib_doc_excludes
+    return [*libraries(), ConditionalModelViewSet]

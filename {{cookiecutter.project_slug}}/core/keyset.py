@@ -1,0 +1,340 @@
+"""Keyset pagination: a page starts after the last row of the previous one, found by an index, not by an OFFSET.
+
+Every page of an indexed ordering costs the same, and concurrent writes neither repeat nor skip a row.
+https://use-the-index-luke.com/no-offset
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import connections
+from django.db.models import F, Field, Func, Model, OrderBy, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan, LessThan
+
+from core.queryset_ordering import ordering_of
+
+# How many rows of a filtered list are read along the ordering before all matching rows are sorted.
+MAX_CANDIDATES = 3_000
+
+# A client sends the cursor back in a URL: only those that we have signed are read.
+SIGNER = signing.Signer(salt="core.keyset")
+
+# JSON has no types for these.
+DECODERS: dict[str, Callable[[str], Any]] = {
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "timedelta": lambda text: timedelta(microseconds=int(text)),
+    "Decimal": Decimal,
+    "UUID": UUID,
+}
+
+
+class InvalidCursorError(ValueError):
+    """The cursor was not made by this list with this ordering."""
+
+
+class Row(Func):
+    """Several columns or values compared as one: `(a, b) < (x, y)` in SQL."""
+
+    function = ""
+    output_field: Field = Field()
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rows of a page and the cursors of its neighbours: None where there is none, "" for the first page."""
+
+    rows: list[Any]
+    next: str | None
+    previous: str | None
+
+
+@dataclass(frozen=True)
+class Key:
+    """One part of an ordering: `lookup` is its name in `filter()`, and `attribute` its name in a row."""
+
+    lookup: str
+    descending: bool
+    nulls_first: bool
+    nullable: bool = True
+    # The field, if it is a column of the model's own table or of its parents'.
+    column: Any = None
+    # What has to be annotated for the attribute, if the row does not have it already.
+    expression: Any = None
+    attribute: str = ""
+    # Set if the ordering itself says where null values go; the database's default can use an index.
+    explicit_nulls: bool = False
+
+    def __neg__(self) -> "Key":
+        return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
+
+    @property
+    def order(self) -> Any:
+        """The argument for `order_by()`."""
+        if not self.explicit_nulls:
+            return f"-{self.lookup}" if self.descending else self.lookup
+        nulls = {"nulls_first" if self.nulls_first else "nulls_last": True}
+        return F(self.lookup).desc(**nulls) if self.descending else F(self.lookup).asc(**nulls)
+
+    def equal(self, value: Any) -> Q:
+        return Q(**({f"{self.lookup}__isnull": True} if value is None else {self.lookup: value}))
+
+    def beyond(self, value: Any) -> Iterator[Q]:
+        """The conditions of the rows after `value`, in their order."""
+        if value is not None:
+            yield Q(**{f"{self.lookup}__{'lt' if self.descending else 'gt'}": value})
+            if self.nullable and not self.nulls_first:
+                yield Q(**{f"{self.lookup}__isnull": True})
+        elif self.nulls_first:
+            yield Q(**{f"{self.lookup}__isnull": False})
+
+
+def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: bool = False) -> Page:
+    """Return one page of at most `size` rows of the queryset, in its own ordering.
+
+    The ordering may have several parts, relations, annotations, expressions and nullable columns; ties are ordered by
+    the primary key. An `Index` on its columns followed by the primary key makes every page cost the same.
+    Dictionaries (`.values()`) need the columns of the ordering and the primary key. Rows that have neither, such as
+    groups, and a random ordering (`?`) are paged by position instead.
+
+    `cursor` is `next` or `previous` of another page, "" for the first one. `narrowed` says that few rows may match a
+    filter, so that walking along the ordering may take long. Raises InvalidCursorError.
+    """
+    keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
+    name = ",".join(str(key.order) for key in keys) if keys else "position"
+    signature, backwards, *values = read_cursor(cursor) if cursor else (name, False)
+    if keys is None or signature == "position":
+        return page_by_position(queryset, size, *values)
+    if signature != name:
+        raise InvalidCursorError("The cursor belongs to another ordering.")
+    keyed = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
+    try:
+        rows = rows_after(keyed, [-key for key in keys] if backwards else keys, values, size + 1, narrowed)
+    except (TypeError, ValueError, ValidationError) as error:
+        # A column has changed its type since.
+        raise InvalidCursorError("The cursor was not made by this list.") from error
+    if rows and not values and not identifies(rows[0], keys):
+        return page_by_position(queryset, size)
+    more = len(rows) > size
+    rows = rows[:size]
+    if backwards:
+        rows.reverse()
+    if not rows:
+        # Everything after the cursor was deleted meanwhile: the way back leads to the other end.
+        end = SIGNER.sign_object([name, True])
+        return Page([], "" if backwards else None, end if values and not backwards else None)
+    has_next, has_previous = (bool(values), more) if backwards else (more, bool(values))
+    return Page(
+        rows,
+        next=SIGNER.sign_object([name, False, *position(rows[-1], keys)]) if has_next else None,
+        previous=SIGNER.sign_object([name, True, *position(rows[0], keys)]) if has_previous else None,
+    )
+
+
+def page_by_position(rows: Any, size: int, start: int = 0) -> Page:
+    """Return the page of a list or queryset that begins with row number `start`."""
+    found = list(rows[start : start + size + 1])
+    previous = SIGNER.sign_object(["position", True, start - size]) if start > size else ""
+    return Page(
+        found[:size],
+        next=SIGNER.sign_object(["position", False, start + size]) if len(found) > size else None,
+        previous=previous if start else None,
+    )
+
+
+def rows_after(queryset: QuerySet[Any], keys: list[Key], values: list[Any], count: int, narrowed: bool) -> list[Any]:
+    """Return the first `count` rows after these values of the keys, from the first row on if there are none."""
+    queryset = queryset.order_by(*(key.order for key in keys))
+    if not comparable(keys):
+        rows: list[Any] = []
+        for segment in segments(keys, values):
+            rows += queryset.filter(segment)[: count - len(rows)]
+            if len(rows) == count:
+                break
+        return rows
+    after = compare(keys, values) if values else Q()
+    if narrowed and has_index(queryset.model, keys):
+        return narrowed_rows(queryset, keys, after, count)
+    return list(queryset.filter(after)[:count])
+
+
+def comparable(keys: Sequence[Key]) -> bool:
+    """Whether one comparison of rows finds what comes after a row: own columns, never null, all in one direction."""
+    directions = {key.descending for key in keys}
+    return len(directions) == 1 and all(key.column and not key.nullable for key in keys)
+
+
+def compare(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> Q:
+    """The condition of the rows after these values, or before them."""
+    lookup = LessThan if keys[0].descending != before else GreaterThan
+    row = Row(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
+    return Q(lookup(Row(*(F(key.lookup) for key in keys)), row))
+
+
+def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
+    """Yield conditions that together, one after the other, have all rows after these values in their order.
+
+    Each is a range of an index on the keys, which one condition with OR would not be.
+    """
+    if not values:
+        yield Q()
+    for position in reversed(range(len(values))):
+        same = Q()
+        for key, value in zip(keys[:position], values, strict=False):
+            same &= key.equal(value)
+        for beyond in keys[position].beyond(values[position]):
+            yield same & beyond
+
+
+def narrowed_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
+    """Return the first `count` rows of a filtered queryset, also where the filter matches few or clustered rows.
+
+    The planner assumes that matching rows are uniformly distributed. If they are clustered at the end of the ordering,
+    it walks through the whole index; if there are many, it may sort all of them. So look among the next
+    MAX_CANDIDATES rows of the index first, and sort every match only if they do not fill the page.
+    """
+    names = [key.lookup for key in keys]
+    candidates = queryset.model._base_manager.using(queryset.db).filter(after)
+    ordered = candidates.order_by(*(key.order for key in keys)).values_list(*names)
+    edge = ordered[MAX_CANDIDATES : MAX_CANDIDATES + 1].first()
+    matching = queryset.filter(after)
+    if edge is None:
+        return list(matching[:count])
+    rows = list(matching.filter(compare(keys, edge, before=True))[:count])
+    if len(rows) < count:
+        # No index knows this expression, so that the planner has to find the matches first.
+        unindexed, descending = Coalesce(names[0], names[0]), keys[0].descending
+        rest = (key.order for key in keys[1:])
+        rows = list(matching.order_by(unindexed.desc() if descending else unindexed.asc(), *rest)[:count])
+    return rows
+
+
+def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
+    """Whether an index of the model has all rows in the order of these keys, which have one direction."""
+    names = [key.column.name for key in keys]
+    indexed = [
+        [name.removeprefix("-") for name in index.fields] for index in model._meta.indexes if not index.condition
+    ]
+    return names == [model._meta.pk.name] or names in indexed
+
+
+def ordering_keys(queryset: QuerySet[Any]) -> list[Key] | None:
+    """Return the parts of the queryset's ordering, the primary key last; None if there is no way to seek in it."""
+    # PostgreSQL and Oracle sort null values as the largest, others as the smallest.
+    nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
+    keys: list[Key] = []
+    for item in ordering_of(queryset):
+        found = make_keys(queryset.model, item, nulls_largest)
+        if not found:
+            return None
+        keys += found
+    pk = queryset.model._meta.pk
+    if not any(key.column is pk for key in keys):
+        # In the direction of what is in front, as an index has it.
+        descending = bool(keys) and keys[-1].descending
+        keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
+    return [name_attribute(key, f"keyset_{number}") for number, key in enumerate(keys)]
+
+
+def name_attribute(key: Key, free: str) -> Key:
+    """Say where a row has the value of the key: under its own name, or annotated as `free`."""
+    if key.column:
+        return replace(key, attribute=key.column.attname)
+    if key.expression is not None:
+        return replace(key, attribute=free, lookup=free)
+    return (
+        replace(key, attribute=free, expression=F(key.lookup))
+        if "__" in key.lookup
+        else replace(key, attribute=key.lookup)
+    )
+
+
+def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool = False) -> list[Key]:
+    """Return the keys of one item of an ordering: several for a relation whose model has an ordering, [] for "?"."""
+    descending, nulls_first = flipped, None
+    if isinstance(item, OrderBy):
+        descending = item.descending != flipped
+        if item.nulls_first or item.nulls_last:
+            nulls_first = bool(item.nulls_first) != flipped
+        item = item.expression
+    elif isinstance(item, str):
+        descending = item.startswith("-") != flipped
+        item = F(item.lstrip("+-"))
+    key = Key(
+        lookup=getattr(item, "name", "") if isinstance(item, F) else "",
+        descending=descending,
+        nulls_first=nulls_largest == descending if nulls_first is None else nulls_first,
+        expression=None if isinstance(item, F) else item,
+        explicit_nulls=nulls_first is not None,
+    )
+    if key.lookup == "?":
+        return []
+    return [key] if key.expression is not None else resolve(model, key, nulls_largest)
+
+
+def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
+    """Find the field that the key's path leads to, from this model on."""
+    path = key.lookup.split("__")
+    field: Any = None
+    within: Any = model
+    for name in path:
+        try:
+            field = within._meta.pk if name == "pk" else within._meta.get_field(name)
+        except (AttributeError, FieldDoesNotExist):
+            # An annotation, or a transform of a column.
+            return [key]
+        within = field.related_model if field.is_relation else None
+    if field.is_relation and path[-1] not in {"pk", getattr(field, "attname", "")}:
+        # Django orders a relation by the ordering of its model, or by its primary key.
+        related, keys = field.related_model, []
+        for item in related._meta.ordering or ["pk"]:
+            inner = make_keys(related, item, nulls_largest, flipped=key.descending)
+            if not inner or any(part.expression is not None for part in inner):
+                return []
+            keys += [
+                replace(each, lookup=f"{key.lookup}__{each.lookup}", nullable=True, column=None) for each in inner
+            ]
+        return keys
+    if len(path) > 1 or not field.concrete:
+        return [key]
+    return [replace(key, lookup=field.attname, nullable=field.null, column=field)]
+
+
+def identifies(row: Any, keys: Sequence[Key]) -> bool:
+    """Whether the row is an instance, or a dictionary with its place in the ordering."""
+    return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
+
+
+def position(row: Any, keys: Sequence[Key]) -> list[Any]:
+    """Return the row's values of the keys, as JSON has them."""
+    if isinstance(row, dict):
+        return [encode(row[key.attribute]) for key in keys]
+    return [encode(getattr(row, key.attribute)) for key in keys]
+
+
+def encode(value: Any) -> Any:
+    """The value as JSON has it."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, timedelta):
+        return ["timedelta", str(value // timedelta(microseconds=1))]
+    text = value.isoformat() if isinstance(value, date | time) else str(value)
+    return [type(value).__name__, text]
+
+
+def read_cursor(cursor: str) -> list[Any]:
+    """Return the signature of the ordering, whether the cursor leads backwards, and the values of its row."""
+    try:
+        name, backwards, *values = SIGNER.unsign_object(cursor)
+        values = [DECODERS.get(value[0], str)(value[1]) if isinstance(value, list) else value for value in values]
+    except (signing.BadSignature, ValueError) as error:
+        raise InvalidCursorError("The cursor was not made by this list.") from error
+    return [name, backwards, *values]

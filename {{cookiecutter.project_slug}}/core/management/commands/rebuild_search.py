@@ -1,0 +1,15 @@
+"""`manage.py rebuild_search`: normalize all search columns again, after `update()`, `bulk_update()` or a fixture."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from core.search import rebuild, searchable_models
+
+
+class Command(BaseCommand):
+    help = "Rebuild the search columns of all models, so that rows changed without save() are found."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for model in searchable_models():
+            self.stdout.write(f"{model._meta.verbose_name_plural}: {rebuild(model):,} rows changed")

@@ -1,0 +1,18 @@
+"""Which ordering a queryset has: a workaround for a gap in Django's public API.
+
+Django tells whether a queryset is ordered (`QuerySet.ordered`) but not by what, and calls `QuerySet.query` opaque.
+This module alone reads from it, and `core/tests/test_keyset.py` fails when Django changes it, or offers the ordering
+itself. The alternative would be to ignore the `order_by()` of a view's queryset, which tutorials teach.
+https://docs.djangoproject.com/en/5.2/ref/models/querysets/#ordered
+"""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+
+def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
+    """Return what `order_by` was given, else the model's `Meta.ordering`: strings and expressions; () if unordered."""
+    if explicit := tuple(queryset.query.order_by):
+        return explicit
+    return tuple(queryset.model._meta.ordering) if queryset.ordered else ()

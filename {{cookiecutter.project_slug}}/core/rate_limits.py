@@ -1,0 +1,73 @@
+"""Rate limits that count exactly, in the cache: for login attempts and for the API's throttles."""
+
+import logging
+import time
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+
+logger = logging.getLogger(__name__)
+
+SECONDS = {"sec": 1, "min": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
+
+
+def seconds_to_wait(key: str, rate: str) -> float:
+    """Count one more event for `key` and return 0.0, or the seconds until the next window if `rate` is exceeded.
+
+    `rate` is a number of events per period, such as "10/min". Windows start at multiples of the period and are counted
+    by the cache's atomic increment; a client that uses up the end of a window and the start of the next one gets
+    twice the rate at once. Without a working cache nothing is limited, and the log says so.
+    """
+    number, duration = parse(rate)
+    now = time.time()
+    try:
+        window = window_of(key, duration, now)
+        cache.add(window, 0, timeout=2 * duration)
+        exceeded = cache.incr(window) > number
+    except Exception:
+        logger.warning("The cache is unavailable: requests are not counted.", exc_info=True)
+        return 0.0
+    return duration - now % duration if exceeded else 0.0
+
+
+def forget(key: str, rate: str) -> None:
+    """Take back the last event that `seconds_to_wait` has counted for `key`."""
+    with suppress(Exception):
+        cache.decr(window_of(key, parse(rate)[1], time.time()))
+
+
+def parse(rate: str) -> tuple[int, int]:
+    """Return the number of events and the period in seconds of a rate such as "10/min"."""
+    number, period = rate.split("/")
+    return int(number), SECONDS[period]
+
+
+def window_of(key: str, duration: int, now: float) -> str:
+    """Return the cache key of the current window."""
+    return f"rate:{key}:{int(now // duration)}"
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the client's IP address, as the outermost of TRUSTED_PROXIES reports it; an IPv6 client's /64 network.
+
+    An IPv6 client has all addresses of its network, so that limits by single addresses would not hold.
+    """
+    text = str(request.META.get("REMOTE_ADDR", ""))
+    forwarded = request.headers.get("X-Forwarded-For")
+    if settings.TRUSTED_PROXIES and forwarded:
+        addresses = forwarded.split(",")
+        text = addresses[-min(settings.TRUSTED_PROXIES, len(addresses))].strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if not isinstance(address, IPv6Address) or address.ipv4_mapped:
+        return str(getattr(address, "ipv4_mapped", None) or address)
+    return str(ip_network((address, 64), strict=False))
