@@ -6,6 +6,7 @@ taken from caches, which the first run of each fills. What needs Docker is left 
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -43,7 +44,7 @@ def main() -> None:
         add("render this template", ours)
         add("render a template of one empty file", empty)
         rows.append(f"| ratio of the two | {statistics.median(ours) / statistics.median(empty):.2f} |")
-        add("processor time of the hook after a render", hook(folder))
+        add("CPU time of the hook after a render", hook(folder))
         runs = max(1, options.runs // 5)
         add(
             "from the command that renders to the first answer of the API", [first_answer(folder) for _ in range(runs)]
@@ -105,7 +106,7 @@ def change(project: BakedProject) -> BakedProject:
 
 
 def renders(folder: Path, runs: int) -> tuple[list[float], list[float]]:
-    """The seconds of renders of this template, and of one with an empty file, in turn."""
+    """Return the seconds of interleaved renders of this template and of one with an empty file."""
     empty = folder / "empty"
     (empty / "{{cookiecutter.project_slug}}").mkdir(parents=True)
     (empty / "{{cookiecutter.project_slug}}" / "file").touch()
@@ -115,13 +116,13 @@ def renders(folder: Path, runs: int) -> tuple[list[float], list[float]]:
         for template, measured in times.items():
             output = folder / ("ours" if template == ROOT else "theirs") / str(run)
             seconds = render(template, output)
-            if run:  # the first one warms up
+            if run:  # the first one fills caches
                 measured.append(seconds)
     return times[ROOT], times[empty]
 
 
 def render(template: Path, output: Path) -> float:
-    """The seconds that one run of cookiecutter takes."""
+    """Return the seconds that one run of Cookiecutter takes."""
     command = [sys.executable, "-m", "cookiecutter", str(template), "--no-input", "--output-dir", str(output)]
     start = time.perf_counter()
     subprocess.run(command, env={**os.environ, "PATH": path_without("uv")}, check=True, capture_output=True)
@@ -129,14 +130,14 @@ def render(template: Path, output: Path) -> float:
 
 
 def hook(folder: Path) -> list[float]:
-    """The processor time of the hook, in seconds, in a project that is rendered already."""
+    """Return the CPU seconds of the hook in a project that is already rendered."""
     project, script = folder / "ours" / "0" / "library", folder / "hook.py"
     answers = {"include_books": True, "include_apis": True, "ci": "github", "project_slug": "library"}
     source = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    own = [path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()]
-    files = {"repository": str(ROOT), "own": own, "litter": []}
-    source = source.replace("{{cookiecutter | as_python}}", ascii(answers))
-    script.write_text(source.replace("{{cookiecutter | template_files | as_python}}", ascii(files)), encoding="utf-8")
+    tracked = [path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()]
+    files = {"repository": str(ROOT), "tracked": tracked, "untracked": []}
+    source = source.replace("{{ cookiecutter | tojson }}", json.dumps(answers))
+    script.write_text(source.replace('{{ "." | template_files | tojson }}', json.dumps(files)), encoding="utf-8")
     seconds, environment = [], {**os.environ, "PATH": path_without("uv")}
     for _ in range(7):
         before = os.times()

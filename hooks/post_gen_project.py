@@ -1,149 +1,181 @@
-"""Finish a rendered project: delete what was declined, make the environment file and the lock, say what to do next.
+"""Finish a rendered project: delete what was declined, create `.env`, `.cruft.json` and `uv.lock`, print next steps.
 
-Nothing here may fail because uv, git or the network is missing. An update of a project by cruft runs this for the
-old and the new version of the template and compares the two: what git tracks must come out the same each time.
-
-Imports of contextlib, json, pathlib and re take longer than all else here: a usual run does without them.
+A missing uv, git or network is not an error. `cruft update` renders the old and the new version of the template and
+applies the difference, so files that git tracks must be the same in every run.
 """
 
+import contextlib
+import json
 import os
+import re
+import shutil
 import stat
+import subprocess
 import sys
+from pathlib import Path
 
-ANSWERS = {{cookiecutter | as_python}}  # noqa: F821  # names of Jinja, which writes a dictionary here
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 BOOKS = ANSWERS["include_books"]
 APIS = ANSWERS["include_apis"]
 CI = ANSWERS["ci"]
-# cruft renders to compare, and sets this; nobody works in that folder.
-RENDERED_BY_CRUFT = "_commit" in ANSWERS
 
-# What goes, and when. A folder goes with everything in it.
-DECLINED = {
+# Path: whether to delete it. Of a directory, all files of the template are deleted.
+DECLINED_FILES = {
     "books": not BOOKS,
     "apis": not APIS,
-    "apis/serializers.py": not BOOKS,
-    "apis/v1.py": not BOOKS,
-    "apis/views.py": not BOOKS,
-    "apis/tests/fuzzing.py": not BOOKS,
+    "apis/v1/books.py": not BOOKS,
     "apis/tests/test_books.py": not BOOKS,
-    "core/filters.py": not APIS,
-    "core/generics.py": not APIS,
-    "core/pagination.py": not APIS,
-    "core/paging.py": not BOOKS and not APIS,
-    "core/problems.py": not APIS,
+    "apis/tests/fuzzing.py": not BOOKS,
+    "core/keyset.py": not BOOKS and not APIS,
+    "core/queryset_ordering.py": not BOOKS and not APIS,
+    "core/tests/test_keyset.py": not BOOKS and not APIS,
     "core/search.py": not BOOKS,
+    "core/management/commands/rebuild_search.py": not BOOKS,
+    "core/tests/test_search.py": not BOOKS,
     "core/templates/home.html": BOOKS,
     "core/tests/test_home.py": BOOKS,
-    "core/schema.py": not APIS,
-    "core/throttling.py": not APIS,
     "core/urls.py": BOOKS,
     "docs/tour.md": not BOOKS or not APIS,
     ".github": CI != "github",
     ".gitlab-ci.yml": CI != "gitlab",
 }
 
-# What lies in the template's folder: its own files, and what a contributor's work leaves there.
-FILES = {{cookiecutter | template_files | as_python}}  # noqa: F821  # names of Jinja, which writes lists of names here
-REPOSITORY = FILES["repository"]
+# File: (text, whether to delete the lines that contain it). For Python files that stay free of Jinja.
+DECLINED_LINES = {
+    "apis/v1/urls.py": ("Book", not BOOKS),
+}
+
+TEMPLATE = json.loads(r"""{{ "." | template_files | tojson }}""")
+TRACKED = [Path(name) for name in TEMPLATE["tracked"]]
+UNTRACKED = [Path(name) for name in TEMPLATE["untracked"]]
+
+NEXT_STEPS = """
+The project is in the directory {slug}. Next steps:
+
+  cd {slug}
+{start}
+
+Then open {urls}
+Commit before you edit, so that updates of the template merge with your changes:
+
+  git init && git add --all && git commit --message 'Start'
+"""
+START = "  uv run just start"
+START_WITHOUT_UV = """\
+  python3 -m venv .venv && . .venv/bin/activate && python -m pip install --upgrade pip
+  pip install . --group dev && just start"""
+NOT_LOCKED = """
+uv is not installed or could not resolve the dependencies. Run `uv lock` later to lock their versions.
+"""
+NOT_LINKED = """
+To follow the template with updates, link it: uvx cruft link URL-OF-ITS-GIT-REPOSITORY
+"""
 
 
 def main() -> None:
-    """Run in the rendered project's folder."""
+    """Finish the project in the current directory. Raise OSError if a file cannot be read or written."""
     make_writable()
-    for name in FILES["litter"]:
-        delete(name)
-    # Never a folder with all that is in it: with `-f` its owner's files are there, too.
-    for name in FILES["own"]:
-        if any(declined and f"{name}/".startswith(f"{path}/") for path, declined in DECLINED.items()):
-            delete(name)
-    if not RENDERED_BY_CRUFT:
-        make_env_file()
-        linked = link()
-        locked = lock()
-        print(what_next(locked, linked))
+    delete_untracked()
+    delete_declined()
+    # cruft renders into a temporary directory to compare. It sets this answer.
+    if "_commit" in ANSWERS:
+        return
+    create_env_file()
+    linked = link_to_template()
+    locked = lock_dependencies()
+    print(next_steps(linked, locked))
 
 
 def make_writable() -> None:
-    """Let the owner change the project: its files have the rights of the template's, which may be read-only."""
-    for name in FILES["own"] + FILES["litter"]:
-        if os.path.isfile(name) and not (mode := os.stat(name).st_mode) & stat.S_IWUSR:
-            os.chmod(name, mode | stat.S_IWUSR)
+    """Give the owner write permission, which files from a read-only template lack."""
+    for file in filter(Path.is_file, TRACKED + UNTRACKED):
+        mode = file.stat().st_mode
+        if not mode & stat.S_IWUSR:
+            file.chmod(mode | stat.S_IWUSR)
 
 
-def delete(name: str) -> None:
-    """Delete a file, if it is there, and the folders that are empty without it."""
-    if os.path.lexists(name):
-        os.remove(name)
-    try:
-        os.removedirs(os.path.dirname(name))
-    except OSError:
-        return
+def delete_untracked() -> None:
+    """Delete what Cookiecutter has copied from a contributor's working copy, such as caches and `.env`."""
+    for file in UNTRACKED:
+        delete(file)
 
 
-def make_env_file() -> None:
-    """Make `.env` as core/environment.py does, whose imports would take longer than the rest of a usual run."""
-    with open(".env.example", encoding="utf-8") as example:
-        text = example.read()
-    for name in ("SECRET_KEY", "POSTGRES_PASSWORD"):
-        text = text.replace(f"\n{name}=\n", f"\n{name}={os.urandom(32).hex()}\n")
-    try:
-        with open(".env", "x", encoding="utf-8", newline="\n") as file:
-            os.chmod(".env", 0o600)
-            file.write(text)
-    except FileExistsError:
-        return
+def delete_declined() -> None:
+    """Delete the files and the lines of the template that the answers decline.
+
+    Never whole directories: with `--overwrite-if-exists` they may contain files of the project's owner.
+    """
+    declined = {Path(name) for name, condition in DECLINED_FILES.items() if condition}
+    for file in TRACKED:
+        text, lines_declined = DECLINED_LINES.get(file.as_posix(), ("", False))
+        if declined.intersection([file, *file.parents]):
+            delete(file)
+        elif lines_declined:
+            delete_lines(file, text)
 
 
-def link() -> bool:
-    """Make `.cruft.json`, as cruft does, and return whether the template came from the address of a git repository."""
-    # The words of cookiecutter's user: a URL, an abbreviation such as gh:, or a login as in git@example.com:me/it. One
-    # letter and a colon are a drive of Windows.
-    address = str(ANSWERS.get("_template", ""))
-    if ":" not in address:
+def delete(file: Path) -> None:
+    """Delete a file, and its directories as far as they are then empty."""
+    file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        os.removedirs(file.parent)
+
+
+def delete_lines(file: Path, text: str) -> None:
+    """Delete the lines that contain `text`. Of the blank lines above and below them, keep the longer run."""
+    lines = re.compile(rf"^(\n*)(?:.*{re.escape(text)}.*\n(\n*))+", re.MULTILINE)
+    content = lines.sub(lambda match: max(match.groups()), file.read_text(encoding="utf-8"))
+    file.write_text(content.strip("\n") + "\n", encoding="utf-8", newline="\n")
+
+
+def create_env_file() -> None:
+    """Create `.env` from `.env.example` with random secrets, unless the project has one."""
+    example = Path(".env.example").read_text(encoding="utf-8")
+    env = Path(".env")
+    with contextlib.suppress(FileExistsError):
+        env.touch(mode=0o600, exist_ok=False)
+        content = re.sub(
+            r"(?m)^(SECRET_KEY|POSTGRES_PASSWORD)=$", lambda line: line[0] + os.urandom(32).hex(), example
+        )
+        env.write_text(content, encoding="utf-8", newline="\n")
+
+
+def link_to_template() -> bool:
+    """Create `.cruft.json`, as `cruft link` does, and return whether the template came from a git URL."""
+    template = str(ANSWERS.get("_template", ""))
+    # A URL, an abbreviation such as gh:, or git@example.com:me/it. A single letter is a drive on Windows.
+    if not re.match(r"[\w+.-]{2,}:|[\w.-]+@[\w.-]+:", template) or template.endswith(".zip"):
         return False
-    import json  # noqa: PLC0415  # takes longer than all else, and only a linked project needs it
-    import re  # noqa: PLC0415  # takes longer than all else, and only a linked project needs it
-
-    if not re.match(r"[\w+.-]{2,}:|[\w.-]+@[\w.-]+:", address) or address.endswith(".zip"):
-        return False
     try:
-        commit, *directory = run("git", "rev-parse", "HEAD", "--show-prefix").splitlines()
-        template = run("git", "config", "remote.origin.url").strip()
-    except (OSError, ValueError):
+        commit, *directory = run("git", "rev-parse", "HEAD", "--show-prefix", cwd=TEMPLATE["repository"]).splitlines()
+        origin = run("git", "config", "remote.origin.url", cwd=TEMPLATE["repository"]).strip()
+    except (OSError, ValueError, subprocess.SubprocessError):
         return False
-    # Git tracks the file that this goes to: no password or token may be in it. A login name may.
-    template = re.sub(r"(?i)^(https?://)[^/]*@|^(\w+://[^/:@]*):[^/]*(?=@)", r"\1\2", template)
-    # In the order of cookiecutter.json, as cruft has them: Jinja has sorted the answers, and what is inside of them.
-    with open(os.path.join(REPOSITORY, "cookiecutter.json"), encoding="utf-8") as file:
-        questions = json.load(file)
-    context = {
-        name: asked if asked == ANSWERS[name] else ANSWERS[name]
-        for name, asked in questions.items()
-        if name in ANSWERS
-    }
+    # Git tracks the file, so passwords and tokens must not be in it. The user of an SSH URL may.
+    origin = re.sub(r"(?i)^(https?://)[^/]*@|^(\w+://[^/:@]*):[^/]*(?=@)", r"\1\2", origin)
+    # These depend on the machine, and cruft does not have them.
+    context = {name: ANSWERS[name] for name in ANSWERS if name not in ("_output_dir", "_repo_dir", "_checkout")}
     state = {
-        "template": template,
+        "template": origin,
         "commit": commit,
         "checkout": ANSWERS.get("_checkout"),
-        "context": {"cookiecutter": {**context, "_template": template, "_commit": commit}},
+        "context": {"cookiecutter": {**context, "_template": origin, "_commit": commit}},
         "directory": "".join(directory).rstrip("/") or None,
     }
-    text = json.dumps(state, ensure_ascii=False, indent=2, separators=(",", ": "))
-    with open(".cruft.json", "w", encoding="utf-8", newline="\n") as file:
-        file.write(f"{text}\n")
+    content = json.dumps(state, ensure_ascii=False, indent=2)
+    Path(".cruft.json").write_text(f"{content}\n", encoding="utf-8", newline="\n")
     return True
 
 
-def lock() -> bool:
-    """Make `uv.lock` and return whether it was made. What is in uv's cache is enough where there is no network."""
-    programs = (os.path.join(folder, name) for folder in os.get_exec_path() for name in ("uv", "uv.exe"))
-    if not any(map(os.path.exists, programs)):
+def lock_dependencies() -> bool:
+    """Create `uv.lock` and return whether that succeeded. Without a network, uv's cache may be enough."""
+    if not shutil.which("uv"):
         return False
-    print("\nPinning the versions of the dependencies ...", flush=True)
+    print("\nLocking the dependencies ...", flush=True)
     for options in ([], ["--offline"]):
         try:
-            run("uv", "lock", "--quiet", *options, folder=".")
-        except OSError:
+            run("uv", "lock", "--quiet", *options, cwd=".")
+        except (OSError, subprocess.SubprocessError):
             continue
         except KeyboardInterrupt:
             return False
@@ -151,54 +183,30 @@ def lock() -> bool:
     return False
 
 
-def run(*command: str, folder: str = REPOSITORY) -> str:
-    """What a command prints. Raises OSError if it is not there, fails, or takes more than two minutes."""
-    import subprocess  # noqa: PLC0415  # takes longer than all else, and only git and uv need it
+def run(*command: str, cwd: str) -> str:
+    """Return the output of a command.
 
+    Raise OSError if it cannot be started, SubprocessError if it fails or takes more than two minutes, and ValueError
+    if its output is not UTF-8.
+    """
+    # uv would retry for seconds without a network, and use the Python of an active virtual environment.
     environment = {**os.environ, "UV_HTTP_RETRIES": "0"}
     environment.pop("VIRTUAL_ENV", None)
-    try:
-        return subprocess.check_output(
-            command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, encoding="utf-8", timeout=120
-        )
-    except (subprocess.SubprocessError, ValueError) as error:
-        raise OSError(*command) from error
-
-
-def what_next(locked: bool, linked: bool) -> str:
-    """The few lines that the run ends with."""
-    folder = ANSWERS["project_slug"]
-    addresses = "http://127.0.0.1:8000/" + (" and http://127.0.0.1:8000/api/" if APIS else "")
-    start = ["uv run just start"] if locked else START_WITHOUT_LOCK
-    return "\n".join(
-        [
-            "",
-            f"Your project is in the folder {folder}. What next:",
-            "",
-            f"  cd {folder}",
-            *(f"  {line}" for line in start),
-            "",
-            f"It answers at {addresses}",
-            "Commit before you edit, so that updates of the template can be told from your changes:",
-            "",
-            "  git init && git add --all && git commit --message 'Start'",
-            *([] if linked else ["", LINK]),
-            "",
-        ]
+    process = subprocess.run(
+        command, cwd=cwd, env=environment, check=True, capture_output=True, encoding="utf-8", timeout=120
     )
+    return process.stdout
 
 
-LINK = "To follow the template with updates, link it: uvx cruft link URL-OF-ITS-GIT-REPOSITORY"
-START_WITHOUT_LOCK = [
-    "python3 -m venv .venv && . .venv/bin/activate && python -m pip install --upgrade pip",
-    "pip install . --group dev && just start",
-    "",
-    "uv was not found or could not resolve the dependencies: with it, `uv lock` pins their versions.",
-]
+def next_steps(linked: bool, locked: bool) -> str:
+    """Return what the user can do next."""
+    urls = "http://127.0.0.1:8000/" + (" and http://127.0.0.1:8000/api/" if APIS else "")
+    steps = NEXT_STEPS.format(slug=ANSWERS["project_slug"], start=START if locked else START_WITHOUT_UV, urls=urls)
+    return steps + ("" if locked else NOT_LOCKED) + ("" if linked else NOT_LINKED)
+
 
 if __name__ == "__main__":
     try:
         main()
     except OSError as error:
-        # Cookiecutter adds words of its own, and removes the folder if it made it.
-        sys.exit(f"The project could not be finished: {error}.")
+        sys.exit(f"Could not finish the project: {error}.")

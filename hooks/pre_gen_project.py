@@ -1,3 +1,3 @@
-"""Check all answers once more: a replay file or a user's configuration comes in without any question.
+"""Check the answers again, because `--replay` skips the checks in `cookiecutter.json`."""
 
-{{ cookiecutter | check_answers }}"""
+# The filter ends the run while Cookiecutter renders this file: {{ cookiecutter | check_answers }}

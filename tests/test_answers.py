@@ -1,4 +1,4 @@
-"""Every answer either comes back exactly from the finished project, or is refused in one line that leaves nothing."""
+"""Every answer is either rendered exactly, or refused in one line without leaving a file."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from markdown_it import MarkdownIt
 import template_extensions as checks
 
 DESCRIPTION = "A library of books: a website and a REST API."
-# For the name and for the description alike: each becomes one project.
+# Each is the name and the description of one project.
 ACCEPTED_TEXTS = [
     "Library",
     "a",
@@ -95,7 +95,7 @@ ACCEPTED = [
 ]
 BAD_CHARACTERS = "\0\n\t\r\x1b\x7f\x85\u2028\u2029\u202e\u2066\ufeff\udc80"
 BAD_TEXTS = [*(f"a{character}b" for character in BAD_CHARACTERS), " before", "after ", "line\n", "\u3000wide"]
-# In two halves, because the formatter gives each item of a longer list a line of its own.
+# In two lists, because ruff puts each item of a longer one on its own line.
 BAD_SLUGS = ["", "a", "x" * 41, "Library", "my_lib", "-x", "x-", "a--b", "1a", "a b", "a.b", ".", "..", "~", "$HOME"]
 BAD_SLUGS += [
     "con",
@@ -118,35 +118,35 @@ REFUSED = [
     *(("project_slug", slug) for slug in BAD_SLUGS),
 ]
 
-# Starts each project whose folder is an argument in a process of its own, and prints what it calls itself.
+# Start the project in each directory of the arguments in its own process, and print its title page and API metadata.
 START = """
 import json, os, sys
 import django, django.db.models, django.template, django.core.management, django.test, django.forms
 import environs, inflection, jsonschema, marshmallow, psycopg, uritemplate, yaml
-for folder in sys.argv[1:]:
+for directory in sys.argv[1:]:
     if os.fork():
         if os.wait()[1]:
-            sys.exit(f"{folder} does not start")
+            sys.exit(f"{directory} does not start")
         continue
-    os.chdir(folder)
-    sys.path.insert(0, folder)
+    os.chdir(directory)
+    sys.path.insert(0, directory)
     os.environ["DJANGO_SETTINGS_MODULE"] = "django_project.settings"
     django.setup()
     from django.core.management import call_command
     from django.template.loader import render_to_string
     call_command("check", fail_level="WARNING", stderr=sys.stderr, stdout=sys.stderr)
     page = render_to_string("base.html", request=django.test.RequestFactory().get("/"))
-    answer = django.test.Client().get("/api/schema/", headers={"accept": "application/json", "host": "localhost"})
-    info = answer.status_code == 200 and answer.json()["info"]
+    response = django.test.Client().get("/api/schema/", headers={"accept": "application/json", "host": "localhost"})
+    info = response.status_code == 200 and response.json()["info"]
     print(json.dumps([page, info]), flush=True)
     os._exit(0)
 """
 
 
 def assert_started(projects: list[tuple[BakedProject, str, str]]) -> None:
-    """Start the projects and compare how they call themselves with their names and descriptions."""
-    folders = [str(project.path) for project, _, _ in projects]
-    output = projects[0][0].run("python", "-W", "ignore", "-c", START, *folders)
+    """Start the projects, and compare their page titles and API metadata with their names and descriptions."""
+    directories = [str(project.path) for project, _, _ in projects]
+    output = projects[0][0].run("python", "-W", "ignore", "-c", START, *directories)
     shown = [json.loads(line) for line in output.splitlines() if line.startswith("[")]
     for (project, name, description), (page, info) in zip(projects, shown, strict=True):
         title = re.search(r"<title>(.*?)</title>", page, re.S)
@@ -158,7 +158,7 @@ def assert_started(projects: list[tuple[BakedProject, str, str]]) -> None:
 
 
 def names(project: BakedProject) -> dict[str, list[str]]:
-    """The name and the description as each file has them for its reader."""
+    """Return the name and the description in each file, unescaped."""
     settings_ = project.read("django_project/settings.py")
     literal = re.search(r"^PROJECT = (\{.*?^\})", settings_, re.M | re.S)
     assert literal
@@ -192,7 +192,7 @@ def assert_exact(project: BakedProject, name: str, description: str) -> None:
 
 
 def literal(text: str) -> str:
-    """Jinja that renders to the text: cookiecutter renders what it is given on the command line or in a test."""
+    """Return Jinja source for `text`, because Cookiecutter renders answers on the command line and in tests."""
     return text if not re.search(r"\{[{%#]|# %", text) else f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}"
 
 
@@ -201,7 +201,7 @@ def as_answers(answers: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("answers", ACCEPTED, ids=lambda answers: ascii(next(iter(answers.values())))[:40])
-def test_an_accepted_answer_comes_back_exactly(bake: Bake, answers: dict[str, Any]) -> None:
+def test_an_accepted_answer_is_rendered_exactly(bake: Bake, answers: dict[str, Any]) -> None:
     project = bake(**as_answers(answers))
     name = answers.get("project_name", "Library")
     description = answers.get("description", DESCRIPTION)
@@ -210,7 +210,7 @@ def test_an_accepted_answer_comes_back_exactly(bake: Bake, answers: dict[str, An
     assert "executed" not in project.files
 
 
-# A start takes seconds, so that only every third project is started: of the others the code is compiled, above.
+# Starting takes seconds, so only every third project is started. The code of all is compiled above.
 @pytest.mark.parametrize("start", range(0, len(ACCEPTED), 36))
 def test_projects_with_accepted_answers_start(bake: Bake, start: int) -> None:
     batch = ACCEPTED[start : start + 36 : 3]
@@ -218,18 +218,18 @@ def test_projects_with_accepted_answers_start(bake: Bake, start: int) -> None:
         (bake(**as_answers(given)), given.get("project_name", "Library"), given.get("description", DESCRIPTION))
         for given in batch
     ]
-    folders = [str(project.path) for project, _, _ in projects]
-    projects[0][0].run("ruff", "format", "--check", "--no-cache", "--quiet", *folders)
-    projects[0][0].run("ruff", "check", "--no-cache", "--quiet", *folders)
+    directories = [str(project.path) for project, _, _ in projects]
+    projects[0][0].run("ruff", "format", "--check", "--no-cache", "--quiet", *directories)
+    projects[0][0].run("ruff", "check", "--no-cache", "--quiet", *directories)
     assert_started(projects)
 
 
-def cookiecutter(folder: Path, *arguments: str, text: str | None = None, **variables: str) -> tuple[int, str]:
-    """The exit status and all output of a run of cookiecutter in a folder."""
+def cookiecutter(directory: Path, *arguments: str, text: str | None = None, **variables: str) -> tuple[int, str]:
+    """Run Cookiecutter in a directory, and return its exit status and output."""
     process = subprocess.run(
         ["cookiecutter", *arguments],
-        cwd=folder,
-        env=environment(HOME=str(folder.parent), COLUMNS="500", **variables),
+        cwd=directory,
+        env=environment(HOME=str(directory.parent), COLUMNS="500", **variables),
         input=text,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -240,26 +240,26 @@ def cookiecutter(folder: Path, *arguments: str, text: str | None = None, **varia
 
 
 @pytest.mark.parametrize(("question", "answer"), REFUSED, ids=ascii)
-def test_a_refused_answer_ends_in_one_line_and_leaves_nothing(empty: Path, question: str, answer: str) -> None:
+def test_a_refused_answer_ends_the_run_with_one_line_and_no_files(empty: Path, question: str, answer: str) -> None:
     assert re.search(r"\. Use .*\.$", assert_refused(empty, question, answer))
 
 
-def assert_refused(folder: Path, question: str, answer: str) -> str:
-    """The line that a run in an empty folder prints; in this process, where an answer may hold a NUL."""
-    options = ["--no-input", "--default-config", "--output-dir", str(folder)]
+def assert_refused(directory: Path, question: str, answer: str) -> str:
+    """Return the line that a run in an empty directory prints. In this process, where an answer may contain a NUL."""
+    options = ["--no-input", "--default-config", "--output-dir", str(directory)]
     result = CliRunner().invoke(main, [str(ROOT), *options, f"{question}={literal(answer)}"])
     assert result.exit_code == 1
     assert result.output.startswith(f"{question}: ")
     assert result.output.removesuffix("\n").isprintable()
-    assert list(folder.iterdir()) == []
+    assert list(directory.iterdir()) == []
     return result.output
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    return folder
+    directory = tmp_path / "empty"
+    directory.mkdir()
+    return directory
 
 
 def test_a_refusal_on_the_command_line_is_one_line(empty: Path) -> None:
@@ -271,13 +271,28 @@ def test_a_refusal_on_the_command_line_is_one_line(empty: Path) -> None:
 def test_a_refusal_at_the_prompt_comes_before_the_next_question(empty: Path) -> None:
     status, output = cookiecutter(empty, str(ROOT), text="n" * 61 + "\nlibrary\n")
     assert status == 1
-    assert output.endswith("project_name: it has 61 characters. Use 1 to 60 characters in one line.\n")
+    assert output.endswith("project_name: the length is 61. Use 1 to 60 characters on one line.\n")
     assert "[2/6]" not in output
     assert not list(empty.iterdir())
 
 
+@pytest.mark.parametrize("version", ["2.0.2", "2.6.0", "2.7.0"])
+def test_an_old_cookiecutter_is_refused_in_one_line(
+    empty: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr("cookiecutter.__version__", version)
+    line = assert_refused(empty, "cookiecutter", "any")
+    assert line.startswith(f"cookiecutter: version {version} is too old. Use 2.7.1 or newer, ")
+
+
+@pytest.mark.parametrize("version", ["2.7.1", "2.7.2.dev0", "2.10.0", "3.0"])
+def test_a_recent_cookiecutter_is_accepted(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr("cookiecutter.__version__", version)
+    checks.check_cookiecutter_version()
+
+
 @pytest.mark.parametrize("value", ["null", '"a\\nb"', "5000", "[1]"])
-def test_a_default_of_the_user_is_checked(empty: Path, value: str) -> None:
+def test_a_default_in_the_user_configuration_is_checked(empty: Path, value: str) -> None:
     config = empty.parent / "config.yaml"
     config.write_text(f"default_context:\n  project_slug: {value}\n")
     status, output = cookiecutter(empty, str(ROOT), "--no-input", "--config-file", str(config))
@@ -311,7 +326,7 @@ def test_a_replayed_answer_is_checked(empty: Path, question: str, answer: object
     assert {path.name for path in set(empty.parent.iterdir()) - before} <= {".cookiecutter_replay"}
 
 
-# What each of the tools that read a project would execute, expand or take for something else.
+# The syntax that shells, Compose, just, Jinja, HTML and string literals would execute or expand.
 HOSTILE = "$HOME ${X} $(touch x) `touch x` %{x} {{7*7}} <xss>'\"\\"
 
 
@@ -320,8 +335,8 @@ def hostile(bake: Bake) -> BakedProject:
     return bake(**as_answers({"project_name": HOSTILE, "description": f"{HOSTILE} & *x !y # z"}))
 
 
-def test_a_name_and_a_description_stand_in_three_files_only(bake: Bake) -> None:
-    """Neither just, Compose, Docker nor a service for checks sees them."""
+def test_only_three_files_contain_the_name_and_the_description(bake: Bake) -> None:
+    """just, Compose, Docker and CI never parse them."""
     project = bake(project_name="Marked", project_slug="library", description="Remarked")
     holding = {name for name in project.files if re.search("(?i)marked", project.read(name))}
     assert holding == {"README.md", "django_project/settings.py", "pyproject.toml"}
@@ -329,22 +344,22 @@ def test_a_name_and_a_description_stand_in_three_files_only(bake: Bake) -> None:
 
 def test_hostile_answers_are_text_on_every_page(hostile: BakedProject) -> None:
     port = str(free_port())
-    address = f"http://127.0.0.1:{port}"
-    with running(["just", "start"], hostile.path, f"{address}/health/live", WEB_PORT=port):
+    url = f"http://127.0.0.1:{port}"
+    with running(["just", "start"], hostile.path, f"{url}/health/live", WEB_PORT=port):
         for path in ("/", "/books/1/", "/nowhere", "/admin/login/", "/api/", "/api/docs/", "/api/v1/books/"):
-            page = httpx.get(address + path, headers={"accept": "text/html"})
+            page = httpx.get(url + path, headers={"accept": "text/html"})
             parser = Tags()
             parser.feed(page.text)
             assert "xss" not in parser.tags, path
             if path in ("/", "/books/1/"):
                 assert HOSTILE in parser.texts
-        schema = httpx.get(f"{address}/api/schema/", headers={"accept": "application/json"})
+        schema = httpx.get(f"{url}/api/schema/", headers={"accept": "application/json"})
         assert schema.json()["info"]["title"] == HOSTILE
     assert "x" not in hostile.files
 
 
 class Tags(HTMLParser):
-    """The tags and the texts of a page."""
+    """Collect the tags and the text of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -373,7 +388,7 @@ def test_hostile_answers_survive_an_installation(hostile: BakedProject, tmp_path
     assert "x" not in hostile.files
 
 
-# Any text, with more than its share of what means something to one of the formats.
+# Any string, with many characters that have a meaning in one of the file formats.
 SPECIAL = st.sampled_from(
     [*"\\\"'$`{}[]()<>&#%*_~!|:;-+=.@/ 0123456789", "# %", "{{", "{%", "&amp;", "\u200d", "\n", "é"]
 )
@@ -396,7 +411,7 @@ def is_accepted(check: Any, answer: str) -> bool:
     return True
 
 
-def test_any_accepted_answers_come_back_exactly_from_a_project_that_starts(bake: Bake) -> None:
+def test_any_accepted_answers_are_rendered_exactly_into_a_project_that_starts(bake: Bake) -> None:
     projects: list[tuple[BakedProject, str, str]] = []
 
     @properties
@@ -415,7 +430,7 @@ def test_any_accepted_answers_come_back_exactly_from_a_project_that_starts(bake:
         projects.append((project, name, description))
 
     render()
-    # A start takes as long as three renders.
+    # Starting one takes as long as rendering three.
     assert_started(projects[::5])
 
 
@@ -425,19 +440,19 @@ def test_any_name_suggests_a_slug_that_is_accepted(name: str) -> None:
     assert is_accepted(checks.check_project_slug, checks.suggest_slug(name))
 
 
-# A text with something in it that one of the rules forbids.
+# A string that is likely to break one of the rules.
 BAD = st.one_of(
     st.builds("{}{}{}".format, TEXTS, st.sampled_from(BAD_CHARACTERS), TEXTS),
     st.builds("{}{}".format, st.sampled_from([" ", "\t", "\u3000"]), TEXTS),
     st.text(min_size=61, max_size=300),
-    st.sampled_from(sorted(checks.DEPENDENCIES | checks.INSTALLERS | checks.RESERVED)),
+    st.sampled_from(sorted(checks.DEPENDENCIES | checks.INSTALLERS | checks.WINDOWS_DEVICES)),
     TEXTS,
 )
 
 
 @properties
 @given(answer=BAD, question=st.sampled_from(["project_name", "project_slug", "description"]))
-def test_any_refused_answer_ends_in_one_line_and_leaves_nothing(
+def test_any_refused_answer_ends_the_run_with_one_line_and_no_files(
     tmp_path_factory: pytest.TempPathFactory, question: str, answer: str
 ) -> None:
     assume(not is_accepted(getattr(checks, f"check_{question}"), answer))

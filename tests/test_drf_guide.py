@@ -1,14 +1,15 @@
 """What the guides of DRF and django-filter teach works in a rendered project as in a plain one.
 
 `drf_guide/` is an app `guide` of models and idioms: views as the guides show them, and tests of what the guides say
-about them. One run of pytest for each project has them all. The plain project is the control: an idiom that fails there
-is wrong itself.
+about them. One run of pytest for each project has them all. The plain project is the control: an idiom that fails
+there is wrong itself.
 """
 
 import ast
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
 import pytest
@@ -167,7 +168,7 @@ def reported(report: Path) -> Iterator[tuple[str, str]]:
 class Idioms:
     """The tests of one project. With `--dist loadscope` they run in one process."""
 
-    differences: dict[str, str] = DIFFERENCES
+    differences: ClassVar[dict[str, str]] = DIFFERENCES
 
     @pytest.mark.parametrize("idiom", IDIOMS)
     def test_idiom(self, results: dict[str, str], idiom: str) -> None:
@@ -181,7 +182,7 @@ class Idioms:
 class TestControl(Idioms):
     """A plain project, which proves that the idioms are the guide's."""
 
-    differences: dict[str, str] = {}
+    differences: ClassVar[dict[str, str]] = {}
 
     @pytest.fixture(scope="class")
     @staticmethod

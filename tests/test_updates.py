@@ -1,4 +1,4 @@
-"""A project follows its template: linked from the start, updated without harm, and its owner may change their mind."""
+"""Updates of a project: linking it to its template, merging new versions, and changing answers later."""
 
 import functools
 import http.server
@@ -17,10 +17,11 @@ import pytest
 from baking import AUTHOR, ROOT, Bake, BakedProject, environment, free_port, running
 
 
-def run(folder: Path, *command: str, status: int = 0) -> str:
-    variables = environment(**AUTHOR, GIT_CONFIG_GLOBAL="/dev/null", HOME=str(folder.parent / "home"))
+def run(cwd: Path, *command: str, status: int = 0) -> str:
+    """Run a command, check its exit status, and return its output."""
+    variables = environment(**AUTHOR, GIT_CONFIG_GLOBAL="/dev/null", HOME=str(cwd.parent / "home"))
     process = subprocess.run(
-        command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, cwd=cwd, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     assert process.returncode == status, f"{command}: status {process.returncode}\n{process.stdout}"
     return process.stdout
@@ -28,7 +29,7 @@ def run(folder: Path, *command: str, status: int = 0) -> str:
 
 @dataclass
 class Template:
-    """A git repository of the template."""
+    """A git repository with the template."""
 
     path: Path
 
@@ -37,7 +38,7 @@ class Template:
         return self.path.as_uri()
 
     def change(self, name: str, old: str, new: str) -> None:
-        """Replace a text in a file of the repository and commit it."""
+        """Replace a string in a file of the repository and commit the change."""
         path = self.path / name
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1
@@ -64,7 +65,7 @@ def template(tmp_path: Path) -> Template:
 
 @pytest.fixture
 def render(template: Template, tmp_path: Path) -> Callable[..., BakedProject]:
-    """A function that renders a project from the repository by its address, and commits it as its owner does."""
+    """A function that renders a project from the URL of the repository, and commits it as its owner does."""
 
     def render(*options: str, **answers: Any) -> BakedProject:
         output = tmp_path / "output"
@@ -90,9 +91,9 @@ def render(template: Template, tmp_path: Path) -> Callable[..., BakedProject]:
     return render
 
 
-def link_tools(folder: Path) -> Path:
-    """A folder with git alone, for a PATH without uv."""
-    tools = folder / "tools"
+def link_tools(directory: Path) -> Path:
+    """Return a directory with git alone, for a PATH without uv."""
+    tools = directory / "tools"
     tools.mkdir()
     git = shutil.which("git")
     assert git
@@ -111,7 +112,7 @@ def update(project: BakedProject, *options: str) -> str:
 
 
 def leftovers(project: BakedProject) -> list[str]:
-    """The files that show a conflict."""
+    """Return the files with a conflict."""
     names = {name for name in project.files if not name.startswith(".git/")}
     return [name for name in names if name.endswith(".rej") or b"<<<<<<< " in (project.path / name).read_bytes()]
 
@@ -119,7 +120,7 @@ def leftovers(project: BakedProject) -> list[str]:
 Render = Callable[..., BakedProject]
 
 
-def test_a_project_from_a_git_address_is_linked_at_once(template: Template, render: Render, tmp_path: Path) -> None:
+def test_a_project_from_a_git_url_is_linked_by_the_render(template: Template, render: Render, tmp_path: Path) -> None:
     project = render(include_books="no")
     assert "up to date" in run(project.path, "cruft", "check")
     other = tmp_path / "other"
@@ -132,12 +133,12 @@ def test_a_project_from_a_git_address_is_linked_at_once(template: Template, rend
 
 @pytest.fixture
 def web(template: Template, tmp_path: Path) -> Iterator[str]:
-    """The address, with a password in it, of a folder that holds the repository and an archive of it."""
-    folder = tmp_path / "web"
-    run(tmp_path, "git", "clone", "--quiet", "--bare", str(template.path), str(folder / "template.git"))
-    run(folder / "template.git", "git", "update-server-info")
-    run(template.path, "git", "archive", "--prefix=template/", f"--output={folder / 'template.zip'}", "HEAD")
-    handler = functools.partial(QuietHandler, directory=str(folder))
+    """The URL, with a password, of a web server with the repository and an archive of it."""
+    root = tmp_path / "web"
+    run(tmp_path, "git", "clone", "--quiet", "--bare", str(template.path), str(root / "template.git"))
+    run(root / "template.git", "git", "update-server-info")
+    run(template.path, "git", "archive", "--prefix=template/", f"--output={root / 'template.zip'}", "HEAD")
+    handler = functools.partial(QuietHandler, directory=str(root))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://me:hunter2@127.0.0.1:{server.server_port}"
@@ -149,37 +150,37 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("source", ["{path}", "{folder}/template.zip", "{web}/template.zip"])
-def test_a_project_without_a_git_address_says_how_to_link_it(
+@pytest.mark.parametrize("source", ["{path}", "{directory}/template.zip", "{web}/template.zip"])
+def test_a_render_without_a_git_url_prints_how_to_link_the_project(
     template: Template, web: str, tmp_path: Path, source: str
 ) -> None:
-    address = source.format(path=template.path, folder=tmp_path / "web", web=web)
-    output = run(tmp_path, "cookiecutter", address, "--no-input")
+    location = source.format(path=template.path, directory=tmp_path / "web", web=web)
+    output = run(tmp_path, "cookiecutter", location, "--no-input")
     assert len([line for line in output.splitlines() if "uvx cruft link" in line]) == 1
     assert "Commit before you edit" in output
     assert not (tmp_path / "library" / ".cruft.json").exists()
 
 
 @pytest.mark.parametrize("login", ["me:hunter2", "hunter2"])
-def test_a_password_in_the_address_stays_out_of_the_project(web: str, tmp_path: Path, login: str) -> None:
-    address = f"{web}/template.git"
-    output = run(tmp_path, "cookiecutter", address.replace("me:hunter2", login), "--no-input")
+def test_a_password_in_the_url_is_not_written_to_the_project(web: str, tmp_path: Path, login: str) -> None:
+    url = f"{web}/template.git"
+    output = run(tmp_path, "cookiecutter", url.replace("me:hunter2", login), "--no-input")
     project = BakedProject(tmp_path / "library", {})
-    assert json.loads(project.read(".cruft.json"))["template"] == address.replace("me:hunter2@", "")
+    assert json.loads(project.read(".cruft.json"))["template"] == url.replace("me:hunter2@", "")
     assert "hunter2" not in output + "".join(project.read(name) for name in project.files)
 
 
-def test_cruft_refuses_in_one_line_and_leaves_nothing(template: Template, tmp_path: Path) -> None:
+def test_cruft_refuses_an_answer_in_one_line_and_leaves_no_files(template: Template, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     extra = json.dumps({"project_slug": "con"})
     output = run(empty, "cruft", "create", template.url, "--no-input", "--extra-context", extra, status=1)
-    assert (output.count("\n"), output.startswith("project_slug: con is a name that Windows")) == (1, True), output
+    assert (output.count("\n"), output.startswith("project_slug: con is a reserved device name")) == (1, True), output
     assert list(empty.iterdir()) == []
 
 
-def test_an_update_merges_and_leaves_what_is_the_owners(template: Template, render: Render) -> None:
-    """A project with neither app gets the books of a new version, and is green and served with its owner's data."""
+def test_an_update_merges_and_keeps_the_owners_changes_and_data(template: Template, render: Render) -> None:
+    """Add the books app to a project with neither app. Its checks pass, and it serves the books."""
     project = render(include_books="no", include_apis="no")
     project.edit("django_project/settings.py", "SECURE_SSL_REDIRECT = HTTPS", "SECURE_SSL_REDIRECT = HTTPS  # mine")
     project.edit("accounts/models.py", "AbstractUser\n\n", "AbstractUser\nfrom django.db import models\n\n")
@@ -190,10 +191,10 @@ def test_an_update_merges_and_leaves_what_is_the_owners(template: Template, rend
     commit(project)
     kept = ["uv.lock", ".env", "db.sqlite3", "accounts/migrations/0002_mine.py"]
     before = {name: (project.path / name).read_bytes() for name in kept}
-    # Four lines below the owner's.
+    # Four lines below the owner's change.
     template.change(f"{INNER}/django_project/settings.py", "SECONDS = 30 * 24", "SECONDS = 60 * 24")
     run(project.path, "cruft", "check", status=1)
-    # As the project's own README says.
+    # The command in the project's README.
     options = re.search(r"`uvx cruft update (--variables-to-update) '(.*)'`", project.read("README.md"))
     assert options
     update(project, *options.groups())
@@ -225,7 +226,7 @@ def test_a_conflict_is_shown(template: Template, render: Render) -> None:
     assert [name.removesuffix(".rej") for name in leftovers(project)] == ["django_project/settings.py"]
 
 
-def test_an_update_knows_the_filters_of_the_new_version(template: Template, render: Render) -> None:
+def test_an_update_uses_the_filters_of_the_new_version(template: Template, render: Render) -> None:
     project = render()
     path = template.path / "template_extensions.py"
     path.write_text(
@@ -251,23 +252,23 @@ def test_an_update_knows_the_filters_of_the_new_version(template: Template, rend
         ("ci", "none", "github"),
     ],
 )
-def test_changing_an_answer_gives_the_project_of_the_new_answer(
+def test_changing_an_answer_equals_rendering_with_the_new_answer(
     render: Render, bake: Bake, question: str, before: str, after: Any
 ) -> None:
     project = render(**{question: before})
     update(project, "--variables-to-update", json.dumps({question: after}))
     assert leftovers(project) == []
-    # That one passes its own checks, as other tests show.
+    # Other tests run the checks of that project.
     assert contents(project) == contents(bake(**{question: after}))
 
 
 def contents(project: BakedProject) -> dict[str, str]:
-    """The project's files, without those that an update leaves to their owner."""
+    """Return the project's files, without those that an update never changes."""
     own = {".cruft.json", ".env", "uv.lock"}
     return {name: project.read(name) for name in project.files - own if not name.startswith(".git/")}
 
 
-def test_a_tag_renders_that_version_and_leads_to_it(template: Template, render: Render) -> None:
+def test_a_project_can_be_rendered_from_and_updated_to_a_tag(template: Template, render: Render) -> None:
     template.change(f"{INNER}/README.md", "## Start\n", "## Begin\n")
     run(template.path, "git", "tag", "v2")
     template.change(f"{INNER}/README.md", "## Begin\n", "## Commence\n")

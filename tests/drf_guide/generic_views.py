@@ -1,5 +1,4 @@
 """Generic views and mixins."""
-# ruff: noqa: ARG002, RUF012
 
 import pytest
 from django.shortcuts import get_object_or_404

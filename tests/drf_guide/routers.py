@@ -1,5 +1,4 @@
 """Routers and format suffixes."""
-# ruff: noqa: A002, ARG002, RUF012
 
 from django.urls import include, path, reverse
 from guide.models import Customer, Order, Tag
@@ -16,7 +15,7 @@ class CustomerViewSet(viewsets.ModelViewSet):
     serializer_class = CustomerSerializer
 
     @action(detail=True)
-    def initial(self, request, pk=None, format=None, **kwargs):
+    def letter(self, request, pk=None, format=None, **kwargs):
         return Response(self.get_object().name[0])
 
 
@@ -37,7 +36,7 @@ def test_simple_router_names_its_urls(mount_versions):
     mount_versions(v1=router.urls)
     assert reverse("v1:customer-list") == "/api/v1/customers/"
     assert reverse("v1:customer-detail", args=[7]) == "/api/v1/customers/7/"
-    assert reverse("v1:customer-initial", args=[7]) == "/api/v1/customers/7/initial/"
+    assert reverse("v1:customer-letter", args=[7]) == "/api/v1/customers/7/letter/"
 
 
 def test_router_without_trailing_slashes(mount_versions, api):
@@ -47,7 +46,7 @@ def test_router_without_trailing_slashes(mount_versions, api):
     key = customer().pk
     assert names(api.get("/api/v1/customers")) == ["Ada"]
     assert api.get(f"/api/v1/customers/{key}").json()["name"] == "Ada"
-    assert api.get(f"/api/v1/customers/{key}/initial").json() == "A"
+    assert api.get(f"/api/v1/customers/{key}/letter").json() == "A"
 
 
 def test_default_router_has_a_root_that_links_to_the_lists(mount_versions, api):
@@ -71,7 +70,7 @@ def test_default_router_has_format_suffixes(mount_versions, api):
     key = customer().pk
     assert names(api.get("/api/v1/customers.json")) == ["Ada"]
     assert api.get(f"/api/v1/customers/{key}.json").json()["name"] == "Ada"
-    assert api.get(f"/api/v1/customers/{key}/initial.json").json() == "A"
+    assert api.get(f"/api/v1/customers/{key}/letter.json").json() == "A"
     assert api.get("/api/v1/customers.xml").status_code == 404
 
 
@@ -162,7 +161,7 @@ def test_custom_router_has_routes_of_its_own(mount_versions, api):
     key = customer().pk
     assert names(api.get("/api/v1/customers")) == ["Ada"]
     assert api.get(f"/api/v1/customers/{key}").status_code == 200
-    assert api.get(f"/api/v1/customers/{key}/initial").json() == "A"
+    assert api.get(f"/api/v1/customers/{key}/letter").json() == "A"
     assert api.post("/api/v1/customers", {}).status_code == api.delete(f"/api/v1/customers/{key}").status_code == 405
 
 

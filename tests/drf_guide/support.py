@@ -94,3 +94,8 @@ def refused(response, *fields):
     """Whether the request is invalid, and the response says so of these fields."""
     assert response.status_code == 400, response.content
     return all(f'"{field}"' in response.content.decode() for field in fields)
+
+
+def as_view(base, **attributes):
+    """The view of a class that has these attributes."""
+    return type(base.__name__, (base,), attributes).as_view()

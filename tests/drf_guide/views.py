@@ -1,5 +1,4 @@
 """Views, requests, responses and metadata: APIView, @api_view and what surrounds a handler."""
-# ruff: noqa: A002, ARG002, RUF012
 
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path

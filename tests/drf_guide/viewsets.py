@@ -1,12 +1,21 @@
 """View sets and their extra actions."""
-# ruff: noqa: ARG002, RUF012
 
 from http import HTTPMethod
 
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from guide.models import Customer, Order
-from guide.support import CustomerSerializer, OrderSerializer, client_of, customer, follow, names, order, orders, refused
+from guide.support import (
+    CustomerSerializer,
+    OrderSerializer,
+    client_of,
+    customer,
+    follow,
+    names,
+    order,
+    orders,
+    refused,
+)
 from rest_framework import mixins, permissions, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -88,11 +97,13 @@ class OrderViewSet(viewsets.ModelViewSet):
 
     @action(detail=True)
     def links(self, request, pk=None):
-        return Response([
-            self.reverse_action("list"),
-            self.reverse_action("detail", args=[pk]),
-            self.reverse_action(self.total_price.url_name, args=[pk]),
-        ])
+        return Response(
+            [
+                self.reverse_action("list"),
+                self.reverse_action("detail", args=[pk]),
+                self.reverse_action(self.total_price.url_name, args=[pk]),
+            ]
+        )
 
 
 def test_view_set_without_a_model(mount_versions, reader):

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from apis.models import Token
 
 
-class TokenAuthentication(BaseAuthentication):
+class ExpiringTokenAuthentication(BaseAuthentication):
     """Accept the tokens that `apis.views.TokenView` issues."""
 
     keyword = "Token"
@@ -38,7 +38,7 @@ class TokenAuthentication(BaseAuthentication):
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # partly typed library
     """How the OpenAPI document describes the token."""
 
-    target_class = TokenAuthentication
+    target_class = ExpiringTokenAuthentication
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from core.keyset import InvalidCursorError, Page, paginate
+from core.keyset import InvalidCursorError, KeysetPage, paginate
 
 
 class KeysetPagination(BasePagination):
@@ -25,7 +25,7 @@ class KeysetPagination(BasePagination):
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         """Return the rows of the page, or None without a page size. Raises ValidationError for bad parameters."""
         self.request = request
-        self.page: Page
+        self.page: KeysetPage
         size = self.get_page_size(request)
         if size is None:
             return None

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from apis.authentication import TokenAuthentication
+from apis.authentication import ExpiringTokenAuthentication
 from apis.models import Token
 from apis.serializers import CredentialsSerializer, TokenSerializer, UserSerializer
 
@@ -50,7 +50,8 @@ class RootView(APIView):
         # The router's module imports this one.
         from apis.v1.urls import router  # noqa: PLC0415
 
-        links = {prefix: f"v1:{basename}-list" for prefix, _, basename in router.registry}
+        lists = [(prefix, basename) for prefix, viewset, basename in router.registry if hasattr(viewset, "list")]
+        links = {prefix: f"v1:{basename}-list" for prefix, basename in lists}
         links |= {"token": "v1:auth-token", "user": "v1:auth-user", "schema": "api-schema", "docs": "api-docs"}
         return Response({name: reverse(view, request=request) for name, view in links.items()})
 
@@ -60,7 +61,7 @@ class TokenView(APIView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         # An old token that a client still sends must not prevent a login.
-        return [TokenAuthentication()] if self.request and self.request.method == "DELETE" else []
+        return [ExpiringTokenAuthentication()] if self.request and self.request.method == "DELETE" else []
 
     def get_permissions(self) -> list[BasePermission]:
         return [IsAuthenticated()] if self.request.method == "DELETE" else [AllowAny()]

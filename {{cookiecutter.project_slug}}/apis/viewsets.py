@@ -78,7 +78,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
 
     def tagged(self, response: Response) -> Response:
         """Add the `ETag`: the state of the row, for `If-Match`, and the content, for `If-None-Match`."""
-        instance = self.last_serializer.instance
+        instance = getattr(getattr(self, "last_serializer", None), "instance", None)
         if isinstance(instance, models.Model) and not response.has_header("ETag"):
             state = state_of(instance)
 

@@ -49,7 +49,7 @@ class Row(Func):
 
 
 @dataclass(frozen=True)
-class Page:
+class KeysetPage:
     """The rows of a page and the cursors of its neighbours: None where there is none, "" for the first page."""
 
     rows: list[Any]
@@ -97,7 +97,7 @@ class Key:
             yield Q(**{f"{self.lookup}__isnull": False})
 
 
-def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: bool = False) -> Page:
+def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: bool = False) -> KeysetPage:
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
     The ordering may have several parts, relations, annotations, expressions and nullable columns; ties are ordered by
@@ -130,20 +130,20 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: 
     if not rows:
         # Everything after the cursor was deleted meanwhile: the way back leads to the other end.
         end = SIGNER.sign_object([name, True])
-        return Page([], "" if backwards else None, end if values and not backwards else None)
+        return KeysetPage([], "" if backwards else None, end if values and not backwards else None)
     has_next, has_previous = (bool(values), more) if backwards else (more, bool(values))
-    return Page(
+    return KeysetPage(
         rows,
         next=SIGNER.sign_object([name, False, *position(rows[-1], keys)]) if has_next else None,
         previous=SIGNER.sign_object([name, True, *position(rows[0], keys)]) if has_previous else None,
     )
 
 
-def page_by_position(rows: Any, size: int, start: int = 0) -> Page:
+def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
     """Return the page of a list or queryset that begins with row number `start`."""
     found = list(rows[start : start + size + 1])
     previous = SIGNER.sign_object(["position", True, start - size]) if start > size else ""
-    return Page(
+    return KeysetPage(
         found[:size],
         next=SIGNER.sign_object(["position", False, start + size]) if len(found) > size else None,
         previous=previous if start else None,

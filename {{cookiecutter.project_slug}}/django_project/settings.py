@@ -225,7 +225,7 @@ if TRUSTED_PROXIES:
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # The first one decides: with its `WWW-Authenticate`, missing credentials are 401, not 403.
-        "apis.authentication.TokenAuthentication",
+        "apis.authentication.ExpiringTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     # Closed: a view that is open to all says so itself, in `permission_classes`.
@@ -250,7 +250,6 @@ REST_FRAMEWORK = {
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "apis.exceptions.exception_handler",
-    "URL_FORMAT_OVERRIDE": None,
 }
 
 # https://drf-spectacular.readthedocs.io/en/latest/settings.html

@@ -1,4 +1,4 @@
-"""`manage.py seed_books`: invented books, as many as one likes, and the same ones each time."""
+"""`manage.py seed_books`: any number of generated books, the same ones each time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,12 +33,12 @@ authors = [[names.split() for names in both.split("/")] for both in AUTHORS.spli
 
 
 class Command(SeedCommand):
-    help = "Add the first COUNT of the books that a seed stands for, unless they are there."
+    help = "Add COUNT generated books, unless they exist."
     model = Book
 
-    def make(self, choice: Callable[[list[Any]], Any], place: str) -> Book:
+    def make(self, choice: Callable[[list[Any]], Any], digits: str) -> Book:
         filled = choice(titles).format(**{blank: choice(some) for blank, some in words.items()})
         title, _, subtitle = filled.partition(": ")
         author = " ".join(choice(names) for names in choice(authors))
-        isbn = f"9798{place}"
+        isbn = f"9798{digits}"
         return Book(title=title, subtitle=subtitle, author=author, isbn=isbn + check_digit(isbn))

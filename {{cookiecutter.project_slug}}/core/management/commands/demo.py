@@ -1,4 +1,4 @@
-"""Demo data: `manage.py demo` runs each app's command `seed_…`, for which there is a base here, without options."""
+"""Demo data: `manage.py demo` runs the command `seed_…` of each app, for which this module has a base class."""
 
 import re
 import secrets
@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import models, reset_queries
@@ -15,17 +16,17 @@ BATCH = 5_000
 
 
 class SeedCommand(BaseCommand):
-    """Add invented rows of `model`, the same ones each time, unless rows with the same unique values are there."""
+    """Add generated rows of `model`, the same ones each time; rows whose unique values are taken are left out."""
 
     model: type[models.Model]
 
-    def make(self, choice: Callable[[list[Any]], Any], place: str) -> models.Model:
-        """A row that nothing but the arguments decide: `choice` of a list, and eight digits that no other row has."""
+    def make(self, choice: Callable[[list[Any]], Any], digits: str) -> models.Model:
+        """Build one row deterministically: `choice` picks from a list, and no other row has the eight `digits`."""
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--count", default="100", help="from 1 to 10000000; 100 if it is left out")
-        parser.add_argument("--seed", default="0", help="from 0 to 9: each stands for other rows")
+        parser.add_argument("--count", default="100", help="from 1 to 10000000; default 100")
+        parser.add_argument("--seed", default="0", help="from 0 to 9: another seed generates other rows")
 
     def handle(self, *args: Any, **options: Any) -> None:
         count, seed = str(options["count"]), str(options["seed"])
@@ -38,15 +39,15 @@ class SeedCommand(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Stopped. The same command adds the rest.", returncode=130) from None
         name = self.model._meta.verbose_name_plural
-        self.stdout.write(f"{int(count):,} invented {name} are there.")
+        self.stdout.write(f"{int(count):,} generated {name} are in the database.")
 
     def add(self, count: int, seed: str) -> None:
         for start in range(0, count, BATCH):
             end = min(start + BATCH, count)
-            places = (f"{seed}{number:07}" for number in range(start, end))
-            rows = [self.make(Random(int(place)).choice, place) for place in places]  # noqa: S311  # nothing secret
+            numbers = (f"{seed}{number:07}" for number in range(start, end))
+            rows = [self.make(Random(int(digits)).choice, digits) for digits in numbers]  # noqa: S311  # nothing secret
             self.model._default_manager.bulk_create(rows, ignore_conflicts=True)
-            # With DEBUG, Django would remember every statement.
+            # With DEBUG, Django keeps every statement in memory.
             reset_queries()
             if self.stdout.isatty():
                 bar, line_end = "#" * (40 * end // count), "\n" if end == count else "\r"
@@ -55,19 +56,39 @@ class SeedCommand(BaseCommand):
 
 
 class Command(BaseCommand):
-    help = "Load demo data and create an administrator; what is there already stays as it is."
+    help = "Load demo data and create an administrator, unless they exist."
 
     def handle(self, *args: object, **options: object) -> None:
         for name in sorted(get_commands()):
             if name.startswith("seed_"):
                 call_command(name, stdout=self.stdout)
         # Last, because `start` takes a database with users for one that has its demo data.
-        users = get_user_model().objects
-        if users.filter(is_superuser=True).exists():
+        self.create_administrator()
+
+    def create_administrator(self) -> None:
+        """Create a superuser named admin, unless there is one, and print the password. Raises CommandError."""
+        model: Any = get_user_model()
+        if model.objects.filter(is_superuser=True).exists():
             self.stdout.write("There is an administrator; `python manage.py changepassword NAME` sets a new password.")
             return
-        if users.filter(username="admin").exists():
-            raise CommandError("The user admin is no administrator. Make one by `python manage.py createsuperuser`.")
+        # A user model of the project's own may log in by another field, and require others.
+        fields = {
+            name: example(model._meta.get_field(name)) for name in (model.USERNAME_FIELD, *model.REQUIRED_FIELDS)
+        }
+        name = fields[model.USERNAME_FIELD]
+        if model.objects.filter(**{model.USERNAME_FIELD: name}).exists():
+            raise CommandError(f"The user {name} is no administrator. Create one: python manage.py createsuperuser")
         password = secrets.token_urlsafe(12)
-        users.create_superuser("admin", password=password)
-        self.stdout.write(f"Administrator: admin, password: {password} (shown only now)")
+        try:
+            model.objects.create_superuser(**fields, password=password)
+        except (TypeError, ValueError, ValidationError) as error:
+            self.stdout.write(f"No administrator yet ({error}). Create one: python manage.py createsuperuser")
+        else:
+            self.stdout.write(f"Administrator: {name}, password: {password} (shown only now)")
+
+
+def example(field: models.Field) -> str:
+    """Return a value for a field of the administrator."""
+    if field.blank:
+        return ""
+    return "admin@example.com" if isinstance(field, models.EmailField) else "admin"
