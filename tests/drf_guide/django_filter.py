@@ -181,7 +181,9 @@ def test_multiple_choices(mount, api):
 def test_rows_of_another_model_by_their_slug(mount, api):
     served(
         mount,
-        tags=filters.ModelMultipleChoiceFilter(queryset=Tag.objects.all(), to_field_name="slug", conjoined=True),
+        tags=filters.ModelMultipleChoiceFilter(
+            "tags__slug", to_field_name="slug", queryset=Tag.objects.all(), conjoined=True
+        ),
         customer=filters.ModelChoiceFilter(queryset=Customer.objects.all()),
     )
     red, blue = (Tag.objects.create(name=name, slug=name.lower()) for name in ("Red", "Blue"))
@@ -323,7 +325,7 @@ def test_filter_overrides_by_the_type_of_the_field(mount, api):
             filter_overrides = {
                 models.CharField: {
                     "filter_class": filters.CharFilter,
-                    "extra": lambda field: {"lookup_expr": "icontains"},
+                    "extra": lambda _: {"lookup_expr": "icontains"},
                 }
             }
 

@@ -119,6 +119,8 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: 
     try:
         rows = rows_after(keyed, [-key for key in keys] if backwards else keys, values, size + 1, narrowed)
     except (TypeError, ValueError, ValidationError) as error:
+        if not values:
+            raise
         # A column has changed its type since.
         raise InvalidCursorError("The cursor was not made by this list.") from error
     if rows and not values and not identifies(rows[0], keys):
@@ -218,12 +220,10 @@ def narrowed_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether an index of the model has all rows in the order of these keys, which have one direction."""
+    """Whether an index of the model has all rows in the order of these keys, or in its reverse."""
     names = [key.column.name for key in keys]
-    indexed = [
-        [name.removeprefix("-") for name in index.fields] for index in model._meta.indexes if not index.condition
-    ]
-    return names == [model._meta.pk.name] or names in indexed
+    indexed = [index.fields for index in model._meta.indexes if not index.condition]
+    return names == [model._meta.pk.name] or names in indexed or [f"-{name}" for name in names] in indexed
 
 
 def ordering_keys(queryset: QuerySet[Any]) -> list[Key] | None:
