@@ -1,6 +1,7 @@
 """A baked project, and servers that run in it."""
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -18,6 +19,15 @@ import httpx
 import psycopg
 import pytest
 from psycopg import sql
+
+# httpx with another limit than its five seconds, which a busy machine may exceed.
+TIMEOUT = 60.0
+HTTPClient = functools.partial(httpx.Client, timeout=TIMEOUT)
+http_request = functools.partial(httpx.request, timeout=TIMEOUT)
+http_get = functools.partial(httpx.get, timeout=TIMEOUT)
+http_post = functools.partial(httpx.post, timeout=TIMEOUT)
+http_patch = functools.partial(httpx.patch, timeout=TIMEOUT)
+http_delete = functools.partial(httpx.delete, timeout=TIMEOUT)
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
@@ -145,7 +155,7 @@ def wait_for(address: str, process: subprocess.Popen[str], log: Path, seconds: f
         if process.poll() is not None:
             pytest.fail(f"the server ended with status {process.returncode}:\n{log.read_text()}")
         with contextlib.suppress(httpx.TransportError):
-            httpx.get(address)
+            http_get(address)
             return
         time.sleep(0.05)
     pytest.fail(f"nothing answers at {address} after {seconds} s:\n{log.read_text()}")

@@ -6,10 +6,6 @@ from typing import Any
 
 import pytest
 from baking import Bake, BakedProject, new_database, path_without, postgres_server
-from httpx._config import DEFAULT_TIMEOUT_CONFIG
-
-# Seconds. A busy machine may need more than the five of httpx.
-DEFAULT_TIMEOUT_CONFIG.connect = DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.write = 60
 
 # A shell lets what it starts in the background ignore Ctrl-C, and so all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -298,6 +298,13 @@ def test_default_pagination_of_grouped_values(mount, api):
     assert follow(api, "/api/v1/groups/") == [{"id": name, "count": 2} for name in expected]
 
 
+@pytest.mark.filterwarnings("ignore::django.core.paginator.UnorderedObjectListWarning")
+def test_default_pagination_of_an_aggregate_without_an_ordering(mount, api):
+    mount(path("customers/", as_view(CustomerList, queryset=Customer.objects.annotate(count=Count("orders")))))
+    expected = customers(45)
+    assert sorted(found(api, "/api/v1/customers/")) == expected
+
+
 @pytest.mark.parametrize("count", [20, 40])
 def test_last_page_that_is_full_has_no_next_one(mount, api, count):
     mount(path("customers/", CustomerList.as_view()))

@@ -44,7 +44,7 @@ class OrderViewSet(ConditionalModelViewSet):
     queryset = models.Order.objects.all()
     serializer_class = OrderSerializer
     filterset_fields = ("customer", "customer__name")
-    search_fields = ("customer__name", "=lines__product")
+    search_fields = ("customer__name", "lines__product")
     ordering_fields = ("created_at", "customer__name", "placed_at", "total")
 
 
@@ -63,12 +63,11 @@ class DetailedOrderSerializer(serializers.ModelSerializer[models.Order]):
     lines = LineSerializer(many=True, read_only=True)
     line_ids = serializers.PrimaryKeyRelatedField(source="lines", many=True, read_only=True)
     count = serializers.IntegerField(read_only=True)
-    placed_on = serializers.DateField(source="created_at.date", read_only=True)
 
     class Meta:
         model = models.Order
         fields = (
-            *("id", "customer", "customer_name", "label", "text", "email", "lines", "line_ids", "count", "placed_on"),
+            *("id", "customer", "customer_name", "label", "text", "email", "lines", "line_ids", "count"),
             *("is_large", "created_at"),
         )
 

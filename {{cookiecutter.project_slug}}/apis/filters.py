@@ -13,9 +13,10 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
+from rest_framework.versioning import QueryParameterVersioning
 
 from apis.permissions import has_own_queryset
-from core.overrides import overrides
+from apis.overrides import overrides
 
 # The actions of DRF's own view sets and generic views, which read no query parameter themselves.
 ACTIONS = {None, "list", "create", "retrieve", "update", "partial_update", "destroy", "metadata"}
@@ -52,7 +53,9 @@ def reads_parameters(view: Any) -> bool:
 
 def parameters_of_parts(view: Any) -> set[str]:
     """Return the names of the view's query parameters, but for those of filter sets."""
-    known: set[Any] = {api_settings.URL_FORMAT_OVERRIDE, getattr(view.versioning_class, "version_param", None)}
+    known: set[Any] = {api_settings.URL_FORMAT_OVERRIDE}
+    if view.versioning_class and issubclass(view.versioning_class, QueryParameterVersioning):
+        known.add(view.versioning_class.version_param)
     for part in filter(None, [*view.filter_backends, view.pagination_class]):
         if hasattr(part, "get_schema_operation_parameters"):
             known |= {parameter["name"] for parameter in part().get_schema_operation_parameters(view)}

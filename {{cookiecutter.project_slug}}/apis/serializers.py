@@ -20,7 +20,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from core.keyset import ordering_keys
-from core.overrides import overrides
+from apis.overrides import overrides
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):

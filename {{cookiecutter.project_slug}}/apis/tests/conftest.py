@@ -1,15 +1,25 @@
-"""Clients for tests of the API: one call sends a request, checks the status and hands back the JSON."""
+"""What the tests of the API share: a client, users, a clock, and view sets of Django's own models.
+
+The models of `django.contrib.admin` and `django.contrib.auth` are in every project, so that these tests hold whatever
+models are added or removed.
+"""
 
 import json
 from dataclasses import dataclass, field
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
 from accounts.models import User
 from apis.models import Token
+
+PASSWORD = "quiet-reading-room"
 
 
 @dataclass
@@ -18,20 +28,28 @@ class API:
 
     headers: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, method: str, address: str, data: Any = None, *, status: int, **headers: str) -> Any:
-        """The JSON of the answer, which must have this status; None if it has no body. Text is sent as it is."""
+    def __call__(self, method: str, url: str, data: Any = None, *, status: int, **headers: str) -> Any:
+        """Return the JSON of the response, which must have this status; None for an empty body.
+
+        `data` is sent as JSON, a string or bytes as they are. `response` is the response itself.
+        """
         body = data if isinstance(data, str | bytes) else json.dumps(data)
         client = Client(raise_request_exception=False)
         sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
         content_type = sent.pop("content-type", "application/json")
-        self.response = client.generic(method, address, "" if data is None else body, content_type, headers=sent)
+        self.response = client.generic(method, url, "" if data is None else body, content_type, headers=sent)
         assert self.response.status_code == status, self.response.content
         return self.response.json() if self.response.content else None
 
 
 def api_of(user: User) -> API:
-    """A client with a fresh token of this user."""
+    """Return a client with a fresh token of this user."""
     return API({"authorization": f"Token {Token.issue(user)[0]}"})
+
+
+def add_entry(user: User, **values: Any) -> LogEntry:
+    """Create a row of the admin's log."""
+    return LogEntry.objects.create(**{"user": user, "object_repr": "row", "action_flag": CHANGE, **values})
 
 
 @pytest.fixture
@@ -42,12 +60,47 @@ def anon() -> API:
 @pytest.fixture
 def reader(db: None) -> User:
     """A user without any permission."""
-    return User.objects.create_user("reader", password="quiet-reading-room")
+    return User.objects.create_user("reader", password=PASSWORD)
 
 
 @pytest.fixture
-def as_editor(db: None) -> API:
-    """A user who may do everything with the models of this project."""
+def editor(db: None) -> User:
+    """A user who may do everything with all models."""
     editor = User.objects.create_user("editor")
     editor.user_permissions.set(Permission.objects.all())
+    return editor
+
+
+@pytest.fixture
+def as_reader(reader: User) -> API:
+    return api_of(reader)
+
+
+@pytest.fixture
+def as_editor(editor: User) -> API:
     return api_of(editor)
+
+
+@pytest.fixture
+def mount(settings: Any) -> Any:
+    """Serve view sets in version 1: `mount(entries=EntryViewSet)` at `/api/v1/entries/`, named `entries-list`."""
+    project = settings.ROOT_URLCONF
+
+    def serve(*patterns: Any, **viewsets: Any) -> None:
+        router = SimpleRouter()
+        for prefix, viewset in viewsets.items():
+            router.register(prefix, viewset, basename=prefix)
+        urls = ModuleType("urls_of_a_test")
+        versions = path("api/v1/", include(([*patterns, *router.urls], "v1")))
+        vars(urls)["urlpatterns"] = [versions, path("", include(project))]
+        settings.ROOT_URLCONF = urls
+
+    return serve
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The time of rate limits, which moves by `clock.now += seconds` alone; at first a minute, hour and day begin."""
+    clock = SimpleNamespace(now=1_700_006_400.0)
+    monkeypatch.setattr("core.rate_limits.time", SimpleNamespace(time=lambda: clock.now))
+    return clock

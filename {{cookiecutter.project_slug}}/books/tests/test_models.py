@@ -75,7 +75,7 @@ def test_the_admin_adds_lists_and_finds_a_book(admin_client):
 
 
 def test_the_list_of_the_admin_counts_and_finds_no_more_rows_than_its_limits(admin_client, monkeypatch):
-    monkeypatch.setattr("core.admin.BoundedPaginator.LIMIT", 10)
+    monkeypatch.setattr("books.admin.BoundedPaginator.LIMIT", 10)
     monkeypatch.setattr("books.admin.MAX_FOUND", 5)
     seed(20)
     with CaptureQueriesContext(connection) as queries:
@@ -89,7 +89,7 @@ def test_the_list_of_the_admin_counts_and_finds_no_more_rows_than_its_limits(adm
 
 @pytest.mark.parametrize(("count", "bounded"), [(150, False), (151, True)])
 def test_the_list_of_the_admin_says_when_there_are_more_rows_than_it_shows(admin_client, monkeypatch, count, bounded):
-    monkeypatch.setattr("core.admin.BoundedPaginator.LIMIT", 150)
+    monkeypatch.setattr("books.admin.BoundedPaginator.LIMIT", 150)
     seed(count)
     page = admin_client.get("/admin/books/book/").content.decode()
     assert ("The first 150 books. Search to find the others." in page) == bounded

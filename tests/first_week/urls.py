@@ -1,5 +1,0 @@
-    path("shop/plain/", shop.PlainView.as_view()),
-    path("shop/function/", shop.function),
-    path("shop/public/", shop.public),
-    path("shop/no-queryset/", shop.NoQueryset.as_view()),
-    path("shop/export/", shop.Export.as_view()),
