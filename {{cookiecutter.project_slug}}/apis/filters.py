@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.versioning import QueryParameterVersioning
 
-from apis.permissions import has_own_queryset
 from apis.overrides import overrides
+from apis.permissions import has_own_queryset
 
 # The actions of DRF's own view sets and generic views, which read no query parameter themselves.
 ACTIONS = {None, "list", "create", "retrieve", "update", "partial_update", "destroy", "metadata"}

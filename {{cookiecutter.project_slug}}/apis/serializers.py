@@ -19,8 +19,8 @@ from django.urls import NoReverseMatch
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from core.keyset import ordering_keys
 from apis.overrides import overrides
+from core.keyset import ordering_keys
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):

@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apis.exceptions import PreconditionFailed
+from apis.overrides import overrides
 from apis.pagination import KeysetPagination
 from apis.serializers import ColumnsSerializer, columns_serializer
-from apis.overrides import overrides
 
 # The first half of an ETag; a proxy that compresses may add W/ in front, or a suffix.
 STATE = re.compile(r'"([0-9a-f]{32})\.')

@@ -10,6 +10,7 @@ from pathlib import Path
 
 # % if cookiecutter.include_apis
 from corsheaders.defaults import default_headers
+
 # % endif
 from environs import Env, EnvError, validate
 
