@@ -19,7 +19,7 @@ BOOKS = ANSWERS["include_books"]
 APIS = ANSWERS["include_apis"]
 CI = ANSWERS["ci"]
 
-# Path: whether to delete it. Of a directory, all files of the template are deleted.
+# Files and directories of the template, each with the condition for deleting it.
 DECLINED_FILES = {
     "books": not BOOKS,
     "apis": not APIS,
@@ -40,7 +40,7 @@ DECLINED_FILES = {
     ".gitlab-ci.yml": CI != "gitlab",
 }
 
-# File: (text, whether to delete the lines that contain it). For Python files that stay free of Jinja.
+# Files without Jinja, each with a text and the condition for deleting the lines that contain it.
 DECLINED_LINES = {
     "apis/v1/urls.py": ("Book", not BOOKS),
 }
@@ -56,6 +56,7 @@ The project is in the directory {slug}. Next steps:
 {start}
 
 Then open {urls}
+
 Commit before you edit, so that updates of the template merge with your changes:
 
   git init && git add --all && git commit --message 'Start'
@@ -77,7 +78,7 @@ def main() -> None:
     make_writable()
     delete_untracked()
     delete_declined()
-    # cruft renders into a temporary directory to compare. It sets this answer.
+    # cruft sets this answer. It renders into a temporary directory, only to compare.
     if "_commit" in ANSWERS:
         return
     create_env_file()

@@ -115,9 +115,9 @@ addopts = ["--import-mode=importlib", "--strict-markers"]
 filterwarnings = ["error"]
 """
 
-# What an owner who follows the guide adds to the settings: the app, and rates for scopes of throttles.
+# What an owner who follows the guide adds to the settings: apps, and rates for scopes of throttles.
 ADDED = """
-INSTALLED_APPS.append("guide")
+INSTALLED_APPS += ["rest_framework.authtoken", "guide"]
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {
     **REST_FRAMEWORK.get("DEFAULT_THROTTLE_RATES", {}), "contacts": "2/day", "uploads": "1/day", "burst": "2/min"
 }
@@ -137,7 +137,7 @@ def plain_project(folder: Path) -> BakedProject:
 
 def run_idioms(project: BakedProject) -> dict[str, str]:
     """Run all idioms in the project. Return what each reported, an empty text if it passed."""
-    app, secret = project.path / "guide", {"SECRET_KEY": "k" * 50}
+    app = project.path / "guide"
     (app / "tests").mkdir(parents=True)
     (app / "__init__.py").touch()
     shutil.copytree(FOLDER / "templates", app / "templates")
@@ -149,20 +149,23 @@ def run_idioms(project: BakedProject) -> dict[str, str]:
     report = project.path / "report.xml"
     command = ["pytest", "-q", "-p", "no:cacheprovider", "--tb=short", f"--junit-xml={report}", "guide"]
     try:
-        project.manage("makemigrations", "guide", **secret)
-        output = project.run("python", "-m", *command, **secret)
+        project.manage("makemigrations", "guide", SECRET_KEY="k" * 50)
+        output = project.run("python", "-m", *command, SECRET_KEY="k" * 50)
     except AssertionError as error:
         output = str(error)
-    ended = "\n".join(output.splitlines()[-20:])
-    return dict.fromkeys(IDIOMS, f"did not run; pytest ended with\n{ended}") | dict(reported(report))
+    ended = "\n".join(output.splitlines()[-10:])
+    return dict.fromkeys(IDIOMS, f"did not run; pytest ended with\n{ended}") | reported(report)
 
 
-def reported(report: Path) -> Iterator[tuple[str, str]]:
-    """The results of the idioms in a report of pytest: their names and texts."""
+def reported(report: Path) -> dict[str, str]:
+    """What a report of pytest says about the idioms: their names, and the texts of their failures."""
+    found: dict[str, str] = {}
     for case in ElementTree.parse(report).iter("testcase") if report.exists() else ():
         file = case.get("classname", "").partition(".test_")[2].partition(".")[0]
-        texts = [f"{part.tag}: {part.get('message', '')}\n{part.text or ''}" for part in case if len(part.attrib)]
-        yield f"{file}::{case.get('name', '').partition('[')[0]}", "\n".join(texts)
+        idiom = f"{file}::{case.get('name', '').partition('[')[0]}"
+        texts = [part.text or "" for kind in ("failure", "error", "skipped") for part in case.findall(kind)]
+        found[idiom] = "\n".join(filter(None, [found.get(idiom), *texts]))
+    return found
 
 
 class Idioms:

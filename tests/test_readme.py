@@ -51,23 +51,72 @@ def test_the_start_without_uv(fresh: BakedProject) -> None:
 
 
 def test_the_commands_of_deployment(fresh: BakedProject) -> None:
-    [deploy] = commands(fresh.read("README.md"), "Deploy")
+    [deploy] = commands(fresh.read("README.md"), "Deployment")
     port = str(free_port())
     variables = {"DEBUG": "false", "HTTPS": "false", "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}"}
     with running(["sh", "-ec", deploy], fresh.path, f"http://127.0.0.1:{port}/", **variables):
         assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
 
 
+def subsection(project: BakedProject, heading: str) -> str:
+    """The text of the README below a heading, up to the next one."""
+    return re.split(r"\n##+ ", project.read("README.md").split(f"# {heading}\n")[1])[0]
+
+
+def code(text: str, language: str) -> list[tuple[str, str]]:
+    """The blocks of code in this language, each with the first Python file that the paragraph above it names."""
+    blocks = re.findall(rf"((?:[^\n]+\n)+)\n```{language}\n(.*?)```", text, re.S)
+    return [(re.findall(r"`([\w/]+\.py)`|$", above)[0], block) for above, block in blocks]
+
+
+@pytest.mark.parametrize("include_books", [True, False])
+def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(bake: Bake, include_books: bool) -> None:
+    project = bake(include_books=include_books, ci="none")
+    resource = subsection(project, "Add a resource")
+    [create, finish] = re.findall(r"```sh\n(.*?)```", resource, re.S)
+    project.run("sh", "-ec", create.replace("uv run ", ""))
+    line = re.search(r'(?s)add\s+`("authors",)` to `INSTALLED_APPS` below `("accounts",)`', resource)
+    assert line
+    project.edit("django_project/settings.py", line[2], f"{line[2]}\n    {line[1]}")
+    for name, block in code(resource, "python"):
+        if name == "apis/v1/urls.py":
+            imported, registered = block.splitlines()
+            project.edit(name, "from apis.views", f"{imported}\nfrom apis.views")
+            project.edit(name, "\nurlpatterns", f"{registered}\n\nurlpatterns")
+        else:
+            (project.path / name).write_text(block, encoding="utf-8")
+    [(name, lines)] = code(subsection(project, "Add a version"), "python")
+    assert name == "apis/urls.py"
+    project.edit(name, "urlpatterns = [\n", f"urlpatterns = [\n{lines}")
+    (project.path / "apis/v2").mkdir()
+    for copied in ("__init__.py", "urls.py"):
+        shutil.copy(project.path / "apis/v1" / copied, project.path / "apis/v2")
+    model, admin = re.findall(r"```python\n.*\n(.*\n)```", subsection(project, "Users"))
+    for name, added in (("accounts/models.py", model), ("accounts/admin.py", admin)):
+        (project.path / name).write_text(f"{project.read(name)}\n{added}", encoding="utf-8")
+    project.edit("accounts/models.py", "AbstractUser\n\n", "AbstractUser\nfrom django.db import models\n\n")
+    project.manage("makemigrations", "accounts")
+    project.run("sh", "-ec", finish.replace("uv run ", ""))
+    document = project.manage("spectacular", "--api-version", "v2", "--validate", "--fail-on-warn")
+    assert "/api/v2/authors/{id}/:" in document
+    assert "/api/v1/" not in document
+
+
 def test_taking_books_out_by_hand(fresh: BakedProject) -> None:
-    section = fresh.read("README.md").split("## Without books")[1].split("\n## ")[0]
-    for name in re.findall(r"`([\w/]+(?:\.py|\.md|/))`", section):
+    section = subsection(fresh, "Without books")
+    kept = {"django_project/urls.py", "apis/v1/urls.py"}
+    for name in set(re.findall(r"`([\w/]+(?:\.py|\.md|/))`", section)) - kept:
         path = fresh.path / name
-        if name.startswith("django_project/"):
-            continue
         assert path.exists(), name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    urls = fresh.read("apis/v1/urls.py").splitlines(keepends=True)
+    left = [line for line in urls if "BookViewSet" not in line]
+    assert len(left) == len(urls) - 2
+    (fresh.path / "apis/v1/urls.py").write_text("".join(left), encoding="utf-8")
     fresh.edit("django_project/settings.py", '    "books",\n', "")
-    fresh.edit("django_project/urls.py", '    path("api/v1/", include("apis.v1")),\n', "")
+    recipe = re.search(r"(?m)^# .*\nfuzz .*\n(?:    .*\n)+\n", fresh.read("justfile"))
+    assert recipe
+    fresh.edit("justfile", recipe[0], "")
     view = re.search(r'`(path\("", TemplateView[^`]+)`', section)
     line = re.search("`(from .* import TemplateView)`", section)
     assert view

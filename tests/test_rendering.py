@@ -49,7 +49,7 @@ def copy(tmp_path: Path) -> Path:
     """The path of a copy of the template."""
     path = tmp_path / "copy"
     path.mkdir()
-    for name in ("cookiecutter.json", "template_extensions.py"):
+    for name in ("cookiecutter.json", "requires_cookiecutter_2_7_1.py", "template_extensions.py"):
         shutil.copy2(ROOT / name, path / name)
     for directory in (ROOT / "hooks", TEMPLATE):
         shutil.copytree(

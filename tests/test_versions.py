@@ -35,7 +35,8 @@ def interpreter(*versions: str) -> str:
     pytest.skip(f"needs Python {' or '.join(versions)}, which is not installed")
 
 
-Install = Callable[[BakedProject, str], dict[str, str]]
+Install = Callable[[BakedProject, str], dict[str, Any]]
+Upgrade = Callable[..., tuple[BakedProject, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,9 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
     need(uv(), "uv")
     root = tmp_path_factory.mktemp("environments")
 
-    def install(project: BakedProject, python: str) -> dict[str, str]:
+    def install(project: BakedProject, python: str) -> dict[str, Any]:
         folder = root / Path(python).name
-        settings = {
+        settings: dict[str, Any] = {
             "UV_COMPILE_BYTECODE": "1",
             "UV_PROJECT_ENVIRONMENT": str(folder),
             "UV_PYTHON": python,
@@ -64,10 +65,10 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
 
 
 @pytest.fixture(scope="module")
-def upgraded(bake: Bake, install: Install) -> Callable[..., tuple[BakedProject, dict[str, str]]]:
+def upgraded(bake: Bake, install: Install) -> Upgrade:
     """A function that renders a project and upgrades it to the newest Django."""
 
-    def upgraded(**answers: Any) -> tuple[BakedProject, dict[str, str]]:
+    def upgraded(**answers: Any) -> tuple[BakedProject, dict[str, Any]]:
         python = interpreter(*NEWEST_PYTHONS)
         project = bake(**answers)
         for old, new in UPGRADE.items():
@@ -79,19 +80,19 @@ def upgraded(bake: Bake, install: Install) -> Callable[..., tuple[BakedProject, 
     return upgraded
 
 
-def django_version(project: BakedProject, variables: dict[str, str]) -> str:
+def django_version(project: BakedProject, variables: dict[str, Any]) -> str:
     return project.run("python", "-m", "django", "--version", **variables).rpartition(".")[0]
 
 
 @pytest.mark.parametrize("include_books", [True, False])
-def test_the_checks_pass_on_the_newest_django(upgraded: Any, include_books: bool) -> None:
+def test_the_checks_pass_on_the_newest_django(upgraded: Upgrade, include_books: bool) -> None:
     project, variables = upgraded(include_books=include_books)
     output = project.run("just", "check", **variables)
     assert " passed" in output
     assert "skipped" not in output
 
 
-def test_the_tests_pass_on_the_newest_django_with_postgres(upgraded: Any, postgres_url: str) -> None:
+def test_the_tests_pass_on_the_newest_django_with_postgres(upgraded: Upgrade, postgres_url: str) -> None:
     project, variables = upgraded()
     project.run("python", "manage.py", "migrate", "--verbosity=0", DATABASE_URL=postgres_url, **variables)
     output = project.run("python", "-m", "pytest", DATABASE_URL=postgres_url, **variables)

@@ -18,6 +18,7 @@ from guide.support import (
     orders,
 )
 from rest_framework import filters, generics, viewsets
+from rest_framework.settings import api_settings
 
 
 class OrderList(generics.ListAPIView):
@@ -142,6 +143,20 @@ def test_filter_backend_shows_the_rows_of_their_owner(mount, ann, bob):
         assert response.status_code == 404, method
     assert client_of(bob).patch(f"/api/v1/orders/{other.pk}/", {"note": "x"}, format="json").status_code == 200
     assert client_of(bob).delete(f"/api/v1/orders/{other.pk}/").status_code == 204
+
+
+def test_filter_backend_is_added_to_the_default_ones(mount, ann, bob):
+    class Orders(OrderList):
+        filter_backends = [*api_settings.DEFAULT_FILTER_BACKENDS, IsOwnerFilterBackend]
+        filterset_fields = ["status"]
+        ordering_fields = ["placed_at"]
+
+    mount(path("orders/", Orders.as_view()))
+    rows = orders(25, owner=ann, status="paid")
+    orders(3, owner=ann, status="sent")
+    orders(3, owner=bob, status="paid")
+    found = follow(client_of(ann), "/api/v1/orders/?status=paid&ordering=placed_at")
+    assert [row["id"] for row in found] == [row.pk for row in rows]
 
 
 def test_custom_backend_reads_a_parameter_of_its_own(mount, api):

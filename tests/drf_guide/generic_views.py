@@ -280,6 +280,19 @@ def test_handlers_call_the_actions_of_mixins(mount, api):
     assert names(api.get("/api/v1/customers/")) == ["Ada"]
 
 
+def test_generic_view_with_a_serializer_alone(mount, reader):
+    class Contact(serializers.Serializer):
+        email = serializers.EmailField()
+
+        def create(self, validated_data):
+            return validated_data
+
+    mount(path("contact/", generics.CreateAPIView.as_view(serializer_class=Contact)))
+    response = client_of(reader).post("/api/v1/contact/", {"email": "a@example.com"}, format="json")
+    assert (response.status_code, response.json()) == (201, {"email": "a@example.com"})
+    assert refused(client_of(reader).post("/api/v1/contact/", {"email": "none"}, format="json"), "email")
+
+
 def test_get_serializer_context_gives_more_to_the_serializer(mount, api):
     class Greeting(serializers.Serializer):
         text = serializers.SerializerMethodField()

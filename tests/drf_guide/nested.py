@@ -105,7 +105,6 @@ def test_nested_row_that_may_be_null(mount, api):
         gift = Gift(required=False, allow_null=True)
 
     class Wishes(generics.GenericAPIView):
-        queryset = Order.objects.none()
         serializer_class = Wish
 
         def post(self, request):

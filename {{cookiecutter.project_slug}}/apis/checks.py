@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldError
+from django.db.models import F
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.routers import BaseRouter
 
@@ -40,11 +41,17 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
     def failures(attribute: str, attempt: Callable[[str], Any], names: Any) -> Iterator[CheckMessage]:
         for name in names if isinstance(names, list | tuple) else [names] if names and names != "__all__" else []:
             try:
-                attempt(name if isinstance(name, str) else name[0])
+                attempt(name[0] if isinstance(name, list | tuple) else name)
             except FieldError as error:
                 message = f"{viewset.__name__}.{attribute} has {name!r}: {error}"
                 hint = "Name a field of the model, of a related one, or an annotation of the queryset."
                 yield Error(message, hint=hint, obj=viewset, id="apis.E001")
+
+    def order(name: Any) -> Any:
+        if isinstance(name, str) and name != "?":
+            # `order_by` does not look at what follows a relation.
+            return queryset.alias(checked=F(name.lstrip("-")))
+        return queryset.order_by(name)
 
     def search(name: str) -> Any:
         field = name.lstrip("^=@$")
@@ -54,8 +61,8 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
             # A lookup of its own.
             return queryset.filter(**{field: ""})
 
-    yield from failures("ordering", queryset.order_by, getattr(viewset, "ordering", None))
-    yield from failures("ordering_fields", queryset.order_by, getattr(viewset, "ordering_fields", None))
+    yield from failures("ordering", order, getattr(viewset, "ordering", None))
+    yield from failures("ordering_fields", order, getattr(viewset, "ordering_fields", None))
     yield from failures("search_fields", search, getattr(viewset, "search_fields", None))
     try:
         DjangoFilterBackend().get_filterset_class(viewset, queryset)

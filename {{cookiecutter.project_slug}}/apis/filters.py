@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
+from django.forms import MultiValueField
 from django_filters import IsoDateTimeFilter
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
@@ -35,11 +36,12 @@ class StrictQueryParameters(BaseFilterBackend):
         if not request.query_params or (own is None and reads_parameters(view)):
             return queryset
         known = {*parameters_of_parts(view), *(own or ())}
-        known.update(*(filterset.base_filters for filterset in filtersets(view, queryset)))
+        known.update(*(single_parameters(filterset) for filterset in filtersets(view, queryset)))
         # Asking the widgets of a form takes longer, and few filters have several parameters.
         unknown = [name for name in request.query_params if name not in known]
         unknown = [name for name in unknown if not is_part_of_filter(name, view, queryset)]
         if unknown:
+            known.update(suffixed_parameters(view, queryset))
             raise ValidationError(
                 {name: f"Unknown query parameter. Known: {', '.join(sorted(known))}." for name in unknown}
             )
@@ -67,6 +69,21 @@ def filtersets(view: Any, queryset: QuerySet[Any]) -> Iterator[type[FilterSet]]:
     for backend in view.filter_backends:
         if hasattr(backend, "get_filterset_class") and (found := backend().get_filterset_class(view, queryset)):
             yield found
+
+
+def single_parameters(filterset: type[FilterSet]) -> Iterator[str]:
+    """Yield the names of the filters that read one parameter, of this name: a range reads others, as `price_min`."""
+    for name, filter_ in filterset.base_filters.items():
+        if not issubclass(filter_.field_class, MultiValueField):
+            yield name
+
+
+def suffixed_parameters(view: Any, queryset: QuerySet[Any]) -> Iterator[str]:
+    """Yield the parameters of the filters with several ones."""
+    for filterset in filtersets(view, queryset):
+        for name, field in filterset(queryset=queryset).form.fields.items():
+            for suffix in getattr(field.widget, "suffixes", ()):
+                yield f"{name}_{suffix}" if suffix else name
 
 
 def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> bool:

@@ -37,13 +37,19 @@ class TokenSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
+def user_fields() -> list[str]:
+    """Return which of the usual fields the user model has: one of your own may lack some."""
+    model = get_user_model()
+    usual = dict.fromkeys(["id", model.USERNAME_FIELD, "email", "first_name", "last_name"])
+    return [name for name in usual if any(field.name == name for field in model._meta.get_fields())]
+
+
 class UserSerializer(serializers.ModelSerializer[Any]):
     """The current user."""
 
     class Meta:
         model = get_user_model()
-        # A user model of your own may have no user name.
-        fields = tuple(dict.fromkeys(["id", model.USERNAME_FIELD, "email", "first_name", "last_name"]))
+        fields = user_fields()
 
 
 # Fields that show a value without looking at the instance from which it comes.

@@ -71,6 +71,8 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         pagination: Any = self.pagination_class
         if pagination is None or not issubclass(pagination, KeysetPagination) or pagination.page_size is None:
             return None
+        if overrides(pagination, KeysetPagination, "get_page_size", "paginate_queryset"):
+            return None
         if overrides(type(self), ConditionalModelViewSet, *OVERRIDABLE):
             return None
         serializer_class: Any = self.get_serializer_class()
@@ -112,14 +114,16 @@ def lock(instance: models.Model) -> None:
 
 def state_of(instance: models.Model) -> str:
     """Return a hash of the row's columns and many-to-many relations: the same in every representation and host."""
-    deferred = instance.get_deferred_fields()
+    if deferred := instance.get_deferred_fields():
+        # Whether they were read so far must not change the state.
+        instance.refresh_from_db(fields=deferred)
     state: dict[str, Any] = {}
     for field in type(instance)._meta.get_fields():
         if not isinstance(field, models.Field):
             continue
         if field.many_to_many:
             state[field.name] = sorted(str(related.pk) for related in getattr(instance, field.name).all())
-        elif field.concrete and field.attname not in deferred:
+        elif field.concrete:
             state[field.name] = field.value_to_string(instance)
     text = json.dumps(state, sort_keys=True, default=str)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

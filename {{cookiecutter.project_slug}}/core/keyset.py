@@ -13,12 +13,12 @@ from uuid import UUID
 
 from django.core import signing
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import connections
+from django.db import NotSupportedError, connections
 from django.db.models import F, Field, Func, Model, OrderBy, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, LessThan
 
-from core.queryset_ordering import ordering_of
+from core.queryset_ordering import is_reversed, ordering_of
 
 # How many rows of a filtered list are read along the ordering before all matching rows are sorted.
 MAX_CANDIDATES = 3_000
@@ -103,7 +103,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: 
     The ordering may have several parts, relations, annotations, expressions and nullable columns; ties are ordered by
     the primary key. An `Index` on its columns followed by the primary key makes every page cost the same.
     Dictionaries (`.values()`) need the columns of the ordering and the primary key. Rows that have neither, such as
-    groups, and a random ordering (`?`) are paged by position instead.
+    groups, unions, slices and a random ordering (`?`) are paged by position instead.
 
     `cursor` is `next` or `previous` of another page, "" for the first one. `narrowed` says that few rows may match a
     filter, so that walking along the ordering may take long. Raises InvalidCursorError.
@@ -111,11 +111,16 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: 
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     name = ",".join(str(key.order) for key in keys) if keys else "position"
     signature, backwards, *values = read_cursor(cursor) if cursor else (name, False)
+    if signature not in {name, "position"}:
+        raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or signature == "position":
         return page_by_position(queryset, size, *values)
-    if signature != name:
-        raise InvalidCursorError("The cursor belongs to another ordering.")
-    keyed = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
+    try:
+        keyed = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
+        keyed.order_by()
+    except (NotSupportedError, TypeError):
+        # A union cannot be annotated, and a slice not be ordered.
+        return page_by_position(queryset, size)
     try:
         rows = rows_after(keyed, [-key for key in keys] if backwards else keys, values, size + 1, narrowed)
     except (TypeError, ValueError, ValidationError) as error:
@@ -123,7 +128,9 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: 
             raise
         # A column has changed its type since.
         raise InvalidCursorError("The cursor was not made by this list.") from error
-    if rows and not values and not identifies(rows[0], keys):
+    if rows and not identifies(rows[0], keys):
+        if values:
+            raise InvalidCursorError("The cursor belongs to another list.")
         return page_by_position(queryset, size)
     more = len(rows) > size
     rows = rows[:size]
@@ -154,6 +161,9 @@ def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
 
 def rows_after(queryset: QuerySet[Any], keys: list[Key], values: list[Any], count: int, narrowed: bool) -> list[Any]:
     """Return the first `count` rows after these values of the keys, from the first row on if there are none."""
+    if is_reversed(queryset):
+        # The keys have the direction already.
+        queryset = queryset.reverse()
     queryset = queryset.order_by(*(key.order for key in keys))
     if not comparable(keys):
         rows: list[Any] = []
@@ -241,6 +251,8 @@ def ordering_keys(queryset: QuerySet[Any]) -> list[Key] | None:
         # In the direction of what is in front, as an index has it.
         descending = bool(keys) and keys[-1].descending
         keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
+    if is_reversed(queryset):
+        keys = [-key for key in keys]
     return [name_attribute(key, f"keyset_{number}") for number, key in enumerate(keys)]
 
 

@@ -16,3 +16,8 @@ def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
     if explicit := tuple(queryset.query.order_by):
         return explicit
     return tuple(queryset.model._meta.ordering) if queryset.ordered else ()
+
+
+def is_reversed(queryset: QuerySet[Any]) -> bool:
+    """Return whether `reverse()` turns the ordering around, which `order_by` alone does not undo."""
+    return not queryset.query.standard_ordering

@@ -8,10 +8,6 @@ import logging
 import sys
 from pathlib import Path
 
-# % if cookiecutter.include_apis
-from corsheaders.defaults import default_headers
-
-# % endif
 from environs import Env, EnvError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -269,7 +265,17 @@ SPECTACULAR_SETTINGS = {
 }
 
 # https://github.com/adamchainz/django-cors-headers#configuration
-CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "x-request-id"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "if-match",
+    "if-none-match",
+    "user-agent",
+    "x-csrftoken",
+    "x-request-id",
+    "x-requested-with",
+]
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 
 # Seconds for which a token is valid, and how many a user may have: a new one replaces the oldest.

@@ -29,7 +29,7 @@ class API:
     headers: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, method: str, url: str, data: Any = None, *, status: int, **headers: str) -> Any:
-        """Return the JSON of the response, which must have this status; None for an empty body.
+        """Return the JSON of the response, which must have this status; None if it has none, such as a page.
 
         `data` is sent as JSON, a string or bytes as they are. `response` is the response itself.
         """
@@ -39,7 +39,8 @@ class API:
         content_type = sent.pop("content-type", "application/json")
         self.response = client.generic(method, url, "" if data is None else body, content_type, headers=sent)
         assert self.response.status_code == status, self.response.content
-        return self.response.json() if self.response.content else None
+        is_json = self.response.content and "json" in self.response["Content-Type"]
+        return self.response.json() if is_json else None
 
 
 def api_of(user: User) -> API:

@@ -1,0 +1,121 @@
+"""The system checks: `manage.py check` names the class of a wrongly configured view set, and the cure."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
+from django.core.checks import Error
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db.models import F
+from django.db.models.functions import Length, Lower
+from django_filters.rest_framework import FilterSet
+from rest_framework import serializers, viewsets
+from rest_framework.routers import SimpleRouter
+
+from apis.checks import check_viewset, check_viewsets
+from apis.v1 import urls
+from apis.viewsets import ConditionalModelViewSet
+
+
+class EntrySerializer(serializers.ModelSerializer[LogEntry]):
+    class Meta:
+        model = LogEntry
+        fields = ("id", "object_repr")
+
+
+class EntryFilter(FilterSet):
+    class Meta:
+        model = LogEntry
+        fields = ("action_flag",)
+
+
+class EntryViewSet(ConditionalModelViewSet):
+    queryset = LogEntry.objects.annotate(letters=Length("object_repr"))
+    serializer_class: Any = EntrySerializer
+
+
+def variant(**attributes: Any) -> type[EntryViewSet]:
+    """Return a subclass of the view set with other attributes."""
+    return type("NoteViewSet", (EntryViewSet,), attributes)
+
+
+def errors_of(**attributes: Any) -> list[Error]:
+    return list(check_viewset(variant(**attributes)))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "wrong", "number"),
+    [
+        ({"ordering": ("pk", "nonsense")}, "NoteViewSet.ordering has 'nonsense'", "E001"),
+        ({"ordering": "-nonsense"}, "NoteViewSet.ordering has '-nonsense'", "E001"),
+        ({"ordering_fields": ["user__nonsense"]}, "NoteViewSet.ordering_fields has 'user__nonsense'", "E001"),
+        (
+            {"ordering_fields": [("nonsense", "Label")]},
+            "NoteViewSet.ordering_fields has ('nonsense', 'Label')",
+            "E001",
+        ),
+        ({"search_fields": ("object_repr", "^nonsense")}, "NoteViewSet.search_fields has '^nonsense'", "E001"),
+        ({"search_fields": ["user__nonsense"]}, "NoteViewSet.search_fields has 'user__nonsense'", "E001"),
+        ({"filterset_fields": ["nonsense"]}, "NoteViewSet cannot be filtered: ", "E002"),
+        ({"filterset_fields": {"nonsense": ["gt"]}}, "NoteViewSet cannot be filtered: ", "E002"),
+        (
+            {"filterset_class": EntryFilter, "queryset": Group.objects.all()},
+            "NoteViewSet cannot be filtered: ",
+            "E002",
+        ),
+        ({"serializer_class": None}, "NoteViewSet has no serializer_class.", "E003"),
+    ],
+)
+def test_a_wrong_attribute_is_an_error_that_names_class_and_cure(attributes, wrong, number):
+    (error,) = errors_of(**attributes)
+    assert error.msg.startswith(wrong)
+    assert error.hint
+    assert error.id == f"apis.{number}"
+    assert error.obj.__name__ == "NoteViewSet"
+
+
+def test_every_wrong_name_is_an_error():
+    assert len(errors_of(ordering_fields=["pk", "wrong", "worse"], search_fields=["worst"])) == 3
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"ordering": ("-action_time", "letters", "user__username")},
+        {"ordering": "pk", "ordering_fields": "__all__"},
+        {"ordering": "?"},
+        {"ordering": ["-action_time__hour", "pk", "-user"]},
+        {"ordering": Lower("object_repr")},
+        {"ordering": (F("object_id").desc(nulls_last=True), Lower("object_repr"))},
+        {"ordering_fields": ["user__username", "letters", ("action_time", "When")]},
+        {"search_fields": ["object_repr", "^user__username", "=object_id", "@change_message", "$object_repr"]},
+        {"search_fields": ["object_repr__startswith"]},
+        {"filterset_class": EntryFilter},
+        {"filterset_fields": {"action_time": ["gt", "lt"], "user__username": ["exact"]}},
+        {"serializer_class": None, "get_serializer_class": lambda view: EntrySerializer},
+        {"queryset": None, "get_queryset": lambda view: LogEntry.objects.all()},
+    ],
+)
+def test_a_right_attribute_is_none(attributes):
+    assert errors_of(**attributes) == []
+
+
+def test_a_view_set_without_a_model_is_none():
+    assert list(check_viewset(viewsets.ViewSet)) == []
+
+
+def test_the_view_sets_of_the_project_are_right():
+    assert check_viewsets(None) == []
+
+
+def test_manage_py_check_finds_the_view_sets_of_all_routers(monkeypatch):
+    router = SimpleRouter()
+    router.register("right", EntryViewSet)
+    router.register("wrong", variant(ordering=["nonsense"]), basename="wrong")
+    monkeypatch.setattr(urls, "router", router)
+    with pytest.raises(SystemCheckError, match=r"NoteViewSet\.ordering has 'nonsense'(.|\n)*HINT: Name a field"):
+        call_command("check", stdout=StringIO(), stderr=StringIO())
