@@ -19,17 +19,17 @@ FOLDER = Path(__file__).parent / "drf_guide"
 # The files of the app that have no idioms.
 APP = {"models.py", "support.py", "fixtures.py"}
 
-# Idioms that do not work in a rendered project, and why: `{"filtering::test_…": "…"}`. There they have to fail.
+# Idioms that do not work in a rendered project, and why: `{"filtering.test_…": "…"}`. There they have to fail.
 DIFFERENCES: dict[str, str] = {}
 
 
 def idioms() -> Iterator[str]:
-    """The tests in the folder, such as `views::test_…`."""
+    """The tests in the folder, such as `views.test_…`."""
     for file in sorted(FOLDER.glob("*.py")):
         if file.name not in APP:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                    yield f"{file.stem}::{node.name}"
+                    yield f"{file.stem}.{node.name}"
 
 
 IDIOMS = sorted(idioms())
@@ -147,24 +147,33 @@ def run_idioms(project: BakedProject) -> dict[str, str]:
     settings = project.path / "django_project" / "settings.py"
     settings.write_text(settings.read_text(encoding="utf-8") + ADDED, encoding="utf-8")
     report = project.path / "report.xml"
-    command = ["pytest", "-q", "-p", "no:cacheprovider", "--tb=short", f"--junit-xml={report}", "guide"]
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--tb=short",
+        "--continue-on-collection-errors",
+        f"--junit-xml={report}",
+    ]
     try:
         project.manage("makemigrations", "guide", SECRET_KEY="k" * 50)
-        output = project.run("python", "-m", *command, SECRET_KEY="k" * 50)
+        output = project.run("python", "-m", "pytest", *options, "guide", SECRET_KEY="k" * 50)
     except AssertionError as error:
         output = str(error)
-    ended = "\n".join(output.splitlines()[-10:])
-    return dict.fromkeys(IDIOMS, f"did not run; pytest ended with\n{ended}") | reported(report)
+    ended = "\n".join(["did not run; pytest ended with", *output.splitlines()[-10:]])
+    found = reported(report)
+    return {idiom: found.get(idiom, found.get(idiom.partition(".")[0], ended)) for idiom in IDIOMS}
 
 
 def reported(report: Path) -> dict[str, str]:
-    """What a report of pytest says about the idioms: their names, and the texts of their failures."""
+    """What a report of pytest says about the idioms, and about files that cannot be imported: names and texts."""
     found: dict[str, str] = {}
     for case in ElementTree.parse(report).iter("testcase") if report.exists() else ():
-        file = case.get("classname", "").partition(".test_")[2].partition(".")[0]
-        idiom = f"{file}::{case.get('name', '').partition('[')[0]}"
+        test, module = case.get("name", "").partition("[")[0], case.get("classname", "")
+        file = (module or test).partition(".test_")[2].partition(".")[0]
+        name = f"{file}.{test}" if module else file
         texts = [part.text or "" for kind in ("failure", "error", "skipped") for part in case.findall(kind)]
-        found[idiom] = "\n".join(filter(None, [found.get(idiom), *texts]))
+        found[name] = "\n".join(filter(None, [found.get(name), *texts]))
     return found
 
 

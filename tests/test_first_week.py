@@ -117,10 +117,7 @@ def test_an_app_of_ones_own_works_on_postgresql(bake: Bake, postgres: str) -> No
     project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "shop", DATABASE_URL=database)
 
 
-@pytest.mark.parametrize(
-    ("zone", "language"),
-    [("Europe/Berlin", "en-us"), ("UTC", "de"), ("America/St_Johns", "ar"), ("Asia/Kolkata", "tr")],
-)
+@pytest.mark.parametrize(("zone", "language"), [("Europe/Berlin", "de"), ("America/St_Johns", "tr")])
 def test_the_tests_pass_in_each_time_zone_and_language(bake: Bake, zone: str, language: str) -> None:
     project = add_everything(bake())
     project.edit("django_project/settings.py", 'TIME_ZONE = "UTC"', f'TIME_ZONE = "{zone}"')

@@ -64,9 +64,9 @@ def subsection(project: BakedProject, heading: str) -> str:
 
 
 def code(text: str, language: str) -> list[tuple[str, str]]:
-    """The blocks of code in this language, each with the first Python file that the paragraph above it names."""
+    """The blocks of code in this language, each with the first path of a Python file in the paragraph above it."""
     blocks = re.findall(rf"((?:[^\n]+\n)+)\n```{language}\n(.*?)```", text, re.S)
-    return [(re.findall(r"`([\w/]+\.py)`|$", above)[0], block) for above, block in blocks]
+    return [(re.findall(r"`([\w/]+/\w+\.py)`|$", above)[0], block) for above, block in blocks]
 
 
 @pytest.mark.parametrize("include_books", [True, False])

@@ -4,6 +4,7 @@ https://docs.djangoproject.com/en/5.2/topics/checks/
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -47,12 +48,6 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
                 hint = "Name a field of the model, of a related one, or an annotation of the queryset."
                 yield Error(message, hint=hint, obj=viewset, id="apis.E001")
 
-    def order(name: Any) -> Any:
-        if isinstance(name, str) and name != "?":
-            # `order_by` does not look at what follows a relation.
-            return queryset.alias(checked=F(name.lstrip("-")))
-        return queryset.order_by(name)
-
     def search(name: str) -> Any:
         field = name.lstrip("^=@$")
         try:
@@ -61,14 +56,28 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
             # A lookup of its own.
             return queryset.filter(**{field: ""})
 
-    yield from failures("ordering", order, getattr(viewset, "ordering", None))
-    yield from failures("ordering_fields", order, getattr(viewset, "ordering_fields", None))
+    yield from failures("ordering", partial(order, queryset), getattr(viewset, "ordering", None))
+    yield from failures("ordering_fields", partial(order, queryset), getattr(viewset, "ordering_fields", None))
     yield from failures("search_fields", search, getattr(viewset, "search_fields", None))
     try:
         DjangoFilterBackend().get_filterset_class(viewset, queryset)
     except (AssertionError, TypeError) as error:
         message = f"{viewset.__name__} cannot be filtered: {error}"
         yield Error(message, hint="Correct its filterset_fields or filterset_class.", obj=viewset, id="apis.E002")
-    if viewset.serializer_class is None and "get_serializer_class" not in vars(viewset):
+    if getattr(viewset, "serializer_class", None) is None and uses_serializer_class(viewset):
         message = f"{viewset.__name__} has no serializer_class."
         yield Error(message, hint="Set it, or override get_serializer_class().", obj=viewset, id="apis.E003")
+
+
+def order(queryset: Any, name: Any) -> Any:
+    """Order the queryset by a name or an expression. Raises FieldError if the model does not have it."""
+    if isinstance(name, str) and name != "?":
+        # `order_by` does not look at what follows a relation.
+        return queryset.alias(checked=F(name.lstrip("-")))
+    return queryset.order_by(name)
+
+
+def uses_serializer_class(viewset: Any) -> bool:
+    """Return whether the view set has DRF's own `get_serializer_class`."""
+    method = getattr(viewset, "get_serializer_class", None)
+    return getattr(method, "__module__", None) == "rest_framework.generics"

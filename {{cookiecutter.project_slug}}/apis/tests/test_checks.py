@@ -100,12 +100,18 @@ def test_every_wrong_name_is_an_error():
         {"queryset": None, "get_queryset": lambda view: LogEntry.objects.all()},
     ],
 )
-def test_a_right_attribute_is_none(attributes):
+def test_a_right_attribute_is_no_error(attributes):
     assert errors_of(**attributes) == []
 
 
-def test_a_view_set_without_a_model_is_none():
-    assert list(check_viewset(viewsets.ViewSet)) == []
+def test_a_serializer_class_may_be_chosen_by_a_base_class():
+    base = variant(serializer_class=None, get_serializer_class=lambda view: EntrySerializer)
+    assert list(check_viewset(type("NoteViewSet", (base,), {}))) == []
+
+
+@pytest.mark.parametrize("attributes", [{}, {"queryset": LogEntry.objects.all()}])
+def test_a_view_set_that_is_not_generic_is_right(attributes):
+    assert list(check_viewset(type("NoteViewSet", (viewsets.ViewSet,), attributes))) == []
 
 
 def test_the_view_sets_of_the_project_are_right():

@@ -299,8 +299,8 @@ def test_many_to_many_relations_are_listed(as_reader, mount, reader):
 def test_a_model_that_changes_its_rows_as_they_are_read_is_listed_as_changed(as_reader, mount, monkeypatch, method):
     original = getattr(LogEntry, method)
 
-    def from_db(cls, *args):
-        entry = original(*args)
+    def from_db(cls, *args, **kwargs):
+        entry = original(*args, **kwargs)
         entry.object_repr += "!"
         return entry
 
