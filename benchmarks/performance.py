@@ -37,15 +37,15 @@ ROOT = Path(__file__).parents[1]
 PREPARE = """
 import json
 from apis.models import Token
-from core.paging import SIGNER
+from core.keyset import SIGNER
 from django.contrib.auth import get_user_model
 from django.test import Client
 admin = get_user_model().objects.create_superuser("benchmark")
 browser = Client()
 browser.force_login(admin)
 print(json.dumps([
-    SIGNER.sign_object(["title", True]),
-    SIGNER.sign_object(["title", False, "M", "0"]),
+    SIGNER.sign_object(["title,id", True]),
+    SIGNER.sign_object(["title,id", False, "M", 0]),
     f"Token {Token.issue(admin)[0]}",
     f"sessionid={browser.cookies['sessionid'].value}",
 ]))

@@ -13,7 +13,20 @@ from pathlib import Path
 
 import httpx
 import pytest
-from baking import Bake, BakedProject, environment, free_port, full_isbn, new_database, running
+from baking import (
+    Bake,
+    BakedProject,
+    HTTPClient,
+    environment,
+    free_port,
+    full_isbn,
+    http_get,
+    http_patch,
+    http_post,
+    http_request,
+    new_database,
+    running,
+)
 
 TIES = 5000
 # The books of the demo data.
@@ -45,9 +58,7 @@ class Served:
         return f"{self.address}/api/v1/books/"
 
     def token(self) -> dict[str, str]:
-        answer = httpx.post(
-            f"{self.address}/api/v1/auth/token/", json={"username": "admin", "password": self.password}
-        )
+        answer = http_post(f"{self.address}/api/v1/auth/token/", json={"username": "admin", "password": self.password})
         return {"authorization": f"Token {answer.json()['token']}"}
 
 
@@ -81,7 +92,7 @@ def walk(client: httpx.Client, address: str | None, direction: str = "next") -> 
 
 @pytest.mark.parametrize("ordering", ["title", "-title", "author", "-created_at"])
 def test_walking_all_pages_gives_every_row_once_there_and_back(served: Served, ordering: str) -> None:
-    with httpx.Client() as client:
+    with HTTPClient() as client:
         first = f"{served.books}?ordering={ordering}&page_size=100"
         total = TIES + 200 + DEMO
         pages, address, last = [], first, first
@@ -96,7 +107,7 @@ def test_walking_all_pages_gives_every_row_once_there_and_back(served: Served, o
 
 def test_walking_while_others_write_neither_loses_nor_repeats_a_row(served: Served) -> None:
     token = served.token()
-    with httpx.Client() as reader, httpx.Client(headers=token) as writer:
+    with HTTPClient() as reader, HTTPClient(headers=token) as writer:
         seen: list[int] = []
         created: list[str] = []
         for number, page in enumerate(walk(reader, f"{served.books}?page_size=100")):
@@ -121,12 +132,12 @@ def test_of_many_who_create_the_same_isbn_at_once_one_does(served: Served) -> No
 
     def create(number: int) -> int:
         book = {"title": "Once", "author": "Everybody", "isbn": isbn(number)}
-        return httpx.post(served.books, json=book, headers=token, timeout=30).status_code
+        return http_post(served.books, json=book, headers=token).status_code
 
     for number in range(5000, 5005):
         with ThreadPoolExecutor(8) as pool:
             assert sorted(pool.map(create, 8 * [number])) == [201] + 7 * [409]
-    found = httpx.get(served.books, params={"author": "Everybody"}).json()["results"]
+    found = http_get(served.books, params={"author": "Everybody"}).json()["results"]
     assert len(found) == 5
 
 
@@ -134,14 +145,14 @@ def test_twenty_who_write_at_once_all_succeed_and_lose_nothing(served: Served) -
     token = served.token()
 
     def create(numbers: range) -> list[int]:
-        with httpx.Client(headers=token, timeout=60) as client:
+        with HTTPClient(headers=token) as client:
             books = [{"title": f"Book {n}", "author": "Twenty", "isbn": isbn(n)} for n in numbers]
             return [client.post(served.books, json=book).status_code for book in books]
 
     with ThreadPoolExecutor(20) as pool:
         statuses = pool.map(create, [range(start, start + WRITES // 20) for start in range(0, WRITES, WRITES // 20)])
         assert [status for each in statuses for status in each] == WRITES * [201]
-    with httpx.Client() as client:
+    with HTTPClient() as client:
         found = walk(client, f"{served.books}?author=Twenty&page_size=100")
         assert sum(len(page) for page in found) == WRITES
 
@@ -149,23 +160,23 @@ def test_twenty_who_write_at_once_all_succeed_and_lose_nothing(served: Served) -
 def test_changes_of_different_fields_at_once_are_both_kept(served: Served) -> None:
     token = served.token()
     book = {"title": "Old", "author": "Old", "isbn": isbn(6000)}
-    address = httpx.post(served.books, json=book, headers=token).json()["url"]
+    address = http_post(served.books, json=book, headers=token).json()["url"]
 
     def change(field: str) -> int:
-        return httpx.patch(address, json={field: "New"}, headers=token, timeout=30).status_code
+        return http_patch(address, json={field: "New"}, headers=token).status_code
 
     for _ in range(10):
-        httpx.patch(address, json={"title": "Old", "author": "Old"}, headers=token)
+        http_patch(address, json={"title": "Old", "author": "Old"}, headers=token)
         with ThreadPoolExecutor(2) as pool:
             assert list(pool.map(change, ["title", "author"])) == [200, 200]
-        changed = httpx.get(address).json()
+        changed = http_get(address).json()
         assert (changed["title"], changed["author"]) == ("New", "New")
 
 
 def raw(served: Served, request: bytes) -> int:
     """The status of the answer to these bytes."""
     host, port = served.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         # An answer can come before the whole request was read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(request)
@@ -218,7 +229,7 @@ def test_a_hostile_request_is_refused_and_leaves_no_trace(
 
 def test_the_head_of_an_answer_has_its_length_and_leaves_no_warning(served: Served) -> None:
     for path in ("/", "/health/live", "/api/v1/books/", "/api/nothing/", "/static/core/style.css"):
-        head, whole = (httpx.request(method, f"{served.address}{path}") for method in ("HEAD", "GET"))
+        head, whole = (http_request(method, f"{served.address}{path}") for method in ("HEAD", "GET"))
         assert (head.status_code, head.headers["content-type"]) == (whole.status_code, whole.headers["content-type"])
         assert head.headers.get("content-length") == whole.headers.get("content-length")
     assert "body bytes" not in served.log.read_text()
@@ -226,27 +237,27 @@ def test_the_head_of_an_answer_has_its_length_and_leaves_no_warning(served: Serv
 
 def test_a_body_in_chunks_is_refused_and_not_taken_for_empty(served: Served) -> None:
     address = f"{served.books}1/"
-    before = httpx.get(address).json()
+    before = http_get(address).json()
     headers = {**served.token(), "content-type": "application/json"}
-    answer = httpx.patch(address, content=iter([b'{"title":', b' "A"}']), headers=headers)
+    answer = http_patch(address, content=iter([b'{"title":', b' "A"}']), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
-    assert httpx.post(f"{served.address}/", content=iter([b"a=b"])).status_code == 411
-    assert httpx.get(address).json() == before
+    assert http_post(f"{served.address}/", content=iter([b"a=b"])).status_code == 411
+    assert http_get(address).json() == before
 
 
 def test_pages_lead_past_the_longest_titles_of_any_script(served: Served) -> None:
     token = served.token()
     for number in (8000, 8001):
         book = {"title": 250 * "\N{BOOKS}", "author": "Emoji", "isbn": isbn(number)}
-        assert httpx.post(served.books, json=book, headers=token).status_code == 201
-    with httpx.Client() as client:
+        assert http_post(served.books, json=book, headers=token).status_code == 201
+    with HTTPClient() as client:
         assert len(list(walk(client, f"{served.books}?author=Emoji&page_size=1"))) == 2
 
 
 def test_login_takes_as_long_for_an_unknown_name_as_for_a_wrong_password(served: Served) -> None:
     def seconds(name: str) -> float:
         credentials = {"username": name, "password": "wrong"}
-        answer = httpx.post(f"{served.address}/api/v1/auth/token/", json=credentials)
+        answer = http_post(f"{served.address}/api/v1/auth/token/", json=credentials)
         assert answer.status_code == 401
         return answer.elapsed.total_seconds()
 
@@ -297,12 +308,12 @@ def test_a_generated_client_uses_the_api(served: Served, tmp_path: Path) -> None
     subprocess.run(generate, check=True, capture_output=True, cwd=tmp_path, env=environment())
     script = f"""
 from generated import AuthenticatedClient, Client
-from generated.api.auth import login, who_am_i
+from generated.api.auth import current_user, login
 from generated.api.books import books_create, books_list, books_retrieve
 from generated.models import BookRequest, CredentialsRequest, Problem
 token = login.sync(client=Client({served.address!r}), body=CredentialsRequest("admin", {served.password!r}))
 client = AuthenticatedClient({served.address!r}, token.token, prefix="Token")
-assert who_am_i.sync(client=client).username == "admin"
+assert current_user.sync(client=client).username == "admin"
 book = books_create.sync(client=client, body=BookRequest(title="Client", author="Generated", isbn={isbn(7000)!r}))
 assert books_retrieve.sync(book.id, client=client) == book
 assert isinstance(books_retrieve.sync(10**9, client=client), Problem)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
-from baking import ROOT, Bake, BakedProject, free_port, need, running, uv
+from baking import ROOT, Bake, BakedProject, free_port, http_get, need, running, uv
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
@@ -36,10 +36,10 @@ def test_the_first_start_with_uv_serves_demo_data_and_the_second_one_too(fresh: 
     fresh.run("uv", "sync", "--quiet")
     address = f"http://127.0.0.1:{port}/api/v1/books/"
     with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
-        assert httpx.get(address).json()["results"][0]["title"] == "Bergen before Dawn"
+        assert http_get(address).json()["results"][0]["title"] == "Bergen before Dawn"
     assert "SECRET_KEY=" in fresh.read(".env")
     with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
-        assert httpx.get(address).json()["results"][0]["title"] == "Bergen before Dawn"
+        assert http_get(address).json()["results"][0]["title"] == "Bergen before Dawn"
 
 
 def test_the_start_without_uv(fresh: BakedProject) -> None:
@@ -47,7 +47,7 @@ def test_the_start_without_uv(fresh: BakedProject) -> None:
     port = str(free_port())
     address = f"http://127.0.0.1:{port}/"
     with running(["sh", "-ec", start], fresh.path, address, WEB_PORT=port):
-        assert "Bergen before Dawn" in httpx.get(address).text
+        assert "Bergen before Dawn" in http_get(address).text
 
 
 def test_the_commands_of_deployment(fresh: BakedProject) -> None:
@@ -55,7 +55,7 @@ def test_the_commands_of_deployment(fresh: BakedProject) -> None:
     port = str(free_port())
     variables = {"DEBUG": "false", "HTTPS": "false", "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}"}
     with running(["sh", "-ec", deploy], fresh.path, f"http://127.0.0.1:{port}/", **variables):
-        assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+        assert http_get(f"http://127.0.0.1:{port}/").status_code == 200
 
 
 def subsection(project: BakedProject, heading: str) -> str:
@@ -166,7 +166,7 @@ def test_the_demo_command_serves_the_default_project(tmp_path: Path) -> None:
             assert process.poll() is None
             assert time.monotonic() < end
             try:
-                answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/books/")
+                answer = http_get(f"http://127.0.0.1:{port}/api/v1/books/")
                 break
             except httpx.TransportError:
                 time.sleep(0.1)

@@ -13,7 +13,18 @@ import httpx
 import psycopg
 import pytest
 import yaml
-from baking import COMBINATIONS, Bake, BakedProject, free_port, new_database, running
+from baking import (
+    COMBINATIONS,
+    Bake,
+    BakedProject,
+    HTTPClient,
+    free_port,
+    http_delete,
+    http_get,
+    http_post,
+    new_database,
+    running,
+)
 
 NEW = {"title": "Utopia", "subtitle": "", "author": "Thomas More", "isbn": "978-0-14-144232-7"}
 
@@ -28,11 +39,11 @@ class Served:
         self.password = password
 
     def client(self, **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=self.address, headers=headers)
+        return HTTPClient(base_url=self.address, headers=headers)
 
     def token(self, username: str, password: str) -> str:
         credentials = {"username": username, "password": password}
-        answer = httpx.post(f"{self.address}/api/v1/auth/token/", json=credentials)
+        answer = http_post(f"{self.address}/api/v1/auth/token/", json=credentials)
         assert answer.status_code == 200, answer.text
         return f"Token {answer.json()['token']}"
 
@@ -68,7 +79,7 @@ def answers(served: Served, name: str) -> bool:
 
 
 def test_the_home_page_shows_what_there_is(served: Served) -> None:
-    page = httpx.get(served.address)
+    page = http_get(served.address)
     assert page.status_code == 200
     assert f"<title>{served.project.answers.get('project_name', 'Library')}</title>" in page.text
     assert ("Bergen before Dawn" in page.text) == answers(served, "include_books")
@@ -76,9 +87,9 @@ def test_the_home_page_shows_what_there_is(served: Served) -> None:
 
 
 def test_a_book_has_a_page_and_json(served: Served) -> None:
-    book = httpx.get(f"{served.address}/books/1/")
+    book = http_get(f"{served.address}/books/1/")
     assert book.status_code == (200 if answers(served, "include_books") else 404)
-    books = httpx.get(f"{served.address}/api/v1/books/")
+    books = http_get(f"{served.address}/api/v1/books/")
     if answers(served, "include_books") and answers(served, "include_apis"):
         assert list(books.json()) == ["next", "previous", "results"]
         assert len(books.json()["results"]) == 20
@@ -89,28 +100,28 @@ def test_a_book_has_a_page_and_json(served: Served) -> None:
 def test_static_files_are_served_with_debug_off(served: Served) -> None:
     pages = ["/", "/admin/login/"] + (["/api/", "/api/docs/"] if answers(served, "include_apis") else [])
     for page in pages:
-        text = httpx.get(served.address + page, headers={"accept": "text/html"}).text
+        text = http_get(served.address + page, headers={"accept": "text/html"}).text
         files = re.findall(r'(?:href|src)="(/static/[^"]+)"', text)
         assert files, page
         for file in files:
-            assert httpx.get(served.address + file).status_code == 200, file
+            assert http_get(served.address + file).status_code == 200, file
             # The hash of the content is in the name: a browser may keep the file for ever.
             assert re.search(r"\.[0-9a-f]{12}\.", file), file
 
 
 def test_health_is_answered_to_any_host_name(served: Served) -> None:
     for probe in ("live", "ready"):
-        answer = httpx.get(f"{served.address}/health/{probe}", headers={"host": "10.1.2.3"})
+        answer = http_get(f"{served.address}/health/{probe}", headers={"host": "10.1.2.3"})
         assert (answer.status_code, answer.json()["status"]) == (200, "ok")
 
 
 def test_errors_show_nothing_of_the_inside(served: Served) -> None:
-    missing = httpx.get(f"{served.address}/no-such-page/")
+    missing = http_get(f"{served.address}/no-such-page/")
     assert missing.status_code == 404
     assert "Page not found" in missing.text
     assert "urlpatterns" not in missing.text
-    assert httpx.get(served.address, headers={"host": "evil.example"}).status_code == 400
-    api = httpx.get(f"{served.address}/api/no-such-thing/")
+    assert http_get(served.address, headers={"host": "evil.example"}).status_code == 400
+    api = http_get(f"{served.address}/api/no-such-thing/")
     assert api.status_code == 404
     expected = "application/problem+json" if answers(served, "include_apis") else "text/html; charset=utf-8"
     assert api.headers["content-type"] == expected
@@ -128,14 +139,14 @@ def test_the_administrator_signs_in(served: Served) -> None:
 
 def test_a_book_is_created_read_changed_and_deleted_with_a_token(served: Served) -> None:
     if not (answers(served, "include_books") and answers(served, "include_apis")):
-        assert httpx.post(f"{served.address}/api/v1/books/", json=NEW).status_code in {403, 404}
+        assert http_post(f"{served.address}/api/v1/books/", json=NEW).status_code in {403, 404}
         return
     with served.as_admin() as api:
         created = api.post("/api/v1/books/", json=NEW)
         assert created.status_code == 201, created.text
         address = created.json()["url"]
         assert created.json()["isbn"] == "9780141442327"
-        assert NEW["title"] in httpx.get(f"{served.address}/books/{created.json()['id']}/").text
+        assert NEW["title"] in http_get(f"{served.address}/books/{created.json()['id']}/").text
         assert api.get(address).json() == created.json()
         assert api.post("/api/v1/books/", json=NEW).status_code == 409
         assert api.patch(address, json={"title": "Utopia!"}).json()["title"] == "Utopia!"
@@ -146,21 +157,21 @@ def test_a_book_is_created_read_changed_and_deleted_with_a_token(served: Served)
 
 def test_who_may_not_write_is_told_why(served: Served) -> None:
     if not answers(served, "include_apis"):
-        assert httpx.get(f"{served.address}/api/").status_code == 404
+        assert http_get(f"{served.address}/api/").status_code == 404
         return
     create = "from accounts.models import User; User.objects.create_user('reader', password='quiet-reading-room')"
     served.project.manage("shell", "--command", create, **served.variables)
-    assert httpx.get(f"{served.address}/api/v1/auth/user/").headers["www-authenticate"] == "Token"
+    assert http_get(f"{served.address}/api/v1/auth/user/").headers["www-authenticate"] == "Token"
     token = served.token("reader", "quiet-reading-room")
-    who = httpx.get(f"{served.address}/api/v1/auth/user/", headers={"authorization": token})
+    who = http_get(f"{served.address}/api/v1/auth/user/", headers={"authorization": token})
     assert who.json()["username"] == "reader"
     if answers(served, "include_books"):
         books = f"{served.address}/api/v1/books/"
-        assert httpx.post(books, json=NEW).status_code == 401
-        assert httpx.post(books, json=NEW, headers={"authorization": token}).status_code == 403
-        assert httpx.delete(f"{books}1/", headers={"authorization": token}).status_code == 403
-    assert httpx.delete(f"{served.address}/api/v1/auth/token/", headers={"authorization": token}).status_code == 204
-    assert httpx.get(f"{served.address}/api/v1/auth/user/", headers={"authorization": token}).status_code == 401
+        assert http_post(books, json=NEW).status_code == 401
+        assert http_post(books, json=NEW, headers={"authorization": token}).status_code == 403
+        assert http_delete(f"{books}1/", headers={"authorization": token}).status_code == 403
+    assert http_delete(f"{served.address}/api/v1/auth/token/", headers={"authorization": token}).status_code == 204
+    assert http_get(f"{served.address}/api/v1/auth/user/", headers={"authorization": token}).status_code == 401
 
 
 def test_https_is_demanded_unless_it_is_switched_off(bake: Bake) -> None:
@@ -169,9 +180,9 @@ def test_https_is_demanded_unless_it_is_switched_off(bake: Bake) -> None:
     command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     address = f"http://127.0.0.1:{port}"
     with running(command, project.path, f"{address}/health/live", DEBUG="false", TRUSTED_PROXIES="1"):
-        redirect = httpx.get(address)
+        redirect = http_get(address)
         assert (redirect.status_code, redirect.headers["location"]) == (301, f"https://127.0.0.1:{port}/")
-        behind_a_proxy = httpx.get(f"{address}/admin/login/", headers={"x-forwarded-proto": "https"})
+        behind_a_proxy = http_get(f"{address}/admin/login/", headers={"x-forwarded-proto": "https"})
         assert behind_a_proxy.status_code == 200
         assert behind_a_proxy.headers["strict-transport-security"] == "max-age=2592000"
         assert "secure" in behind_a_proxy.headers["set-cookie"].lower()
@@ -189,11 +200,11 @@ def test_a_form_is_accepted_behind_a_proxy_under_the_name_that_the_settings_trus
     address = f"http://127.0.0.1:{port}/admin/login/"
     with running(command, project.path, f"http://127.0.0.1:{port}/health/live", **variables):
         headers = {"x-forwarded-proto": "https", "origin": "https://library.example"}
-        form = httpx.get(address, headers=headers)
+        form = http_get(address, headers=headers)
         token = form.cookies["csrftoken"]
         headers |= {"cookie": f"csrftoken={token}", "referer": "https://library.example/admin/login/"}
         data = {"username": "a", "password": "b", "csrfmiddlewaretoken": token}
-        assert httpx.post(address, headers=headers, data=data).status_code == status
+        assert http_post(address, headers=headers, data=data).status_code == status
 
 
 def test_all_threads_together_stay_below_the_limit_of_the_container(bake: Bake) -> None:
@@ -239,7 +250,7 @@ def test_a_client_that_takes_too_long_for_a_request_is_cut_off(bake: Bake, start
             except OSError:
                 break
         assert 1 < time.monotonic() - began < 6
-        assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+        assert http_get(f"http://127.0.0.1:{port}/health/live").status_code == 200
 
 
 REQUESTS = {
@@ -255,12 +266,12 @@ def test_clients_that_do_not_close_their_connections_keep_nobody_waiting(bake: B
     address = f"http://127.0.0.1:{port}/health/live"
     with running(command, project.path, address, HTTPS="false"), contextlib.ExitStack() as clients:
         for _ in range(50):
-            client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
             client.sendall(request_)
         # gunicorn waits five seconds for the rest of a request, and two for each client to close.
         end = time.monotonic() + 8
         while time.monotonic() < end:
-            assert httpx.get(address, timeout=30).status_code == 200
+            assert http_get(address).status_code == 200
 
 
 def test_headers_decide_neither_address_nor_protocol_unless_a_proxy_is_trusted(bake: Bake) -> None:
@@ -269,7 +280,7 @@ def test_headers_decide_neither_address_nor_protocol_unless_a_proxy_is_trusted(b
     address = f"http://127.0.0.1:{port}"
     headers = {"SCRIPT_NAME": "/api", "X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on"}
     with running(command, project.path, f"{address}/health/live", HTTPS="false", DEBUG="false"):
-        answer = httpx.get(f"{address}/api/", headers=headers)
+        answer = http_get(f"{address}/api/", headers=headers)
         assert answer.status_code == 200
         assert answer.json()["docs"] == f"{address}/api/docs/"
 
@@ -284,7 +295,7 @@ def test_a_dead_connection_of_the_pool_leads_to_a_new_one_and_not_to_the_next_de
     books = f"http://127.0.0.1:{port}/api/v1/books/"
 
     def get(number: int) -> int:
-        return httpx.get(books, timeout=60).status_code
+        return http_get(books).status_code
 
     with running(command, project.path, books, **variables), psycopg.connect(database, autocommit=True) as connection:
         with ThreadPoolExecutor(24) as clients:

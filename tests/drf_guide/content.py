@@ -343,3 +343,16 @@ def test_error_of_a_view_with_a_custom_renderer_has_its_status(mount, api):
 
     mount(path("customers/<int:pk>/", View.as_view()))
     assert api.get("/api/v1/customers/99/").status_code == 404
+
+
+def test_query_parameter_chooses_the_renderer(mount, api):
+    class Customers(generics.ListAPIView):
+        queryset = Customer.objects.all()
+        serializer_class = CustomerSerializer
+
+    mount(path("customers/", Customers.as_view()))
+    page, rows = (api.get(f"/api/v1/customers/?format={name}") for name in ("api", "json"))
+    assert page["Content-Type"].startswith("text/html")
+    assert rows["Content-Type"] == "application/json"
+    assert page.status_code == rows.status_code == 200
+    assert api.get("/api/v1/customers/?format=nothing").status_code == 404

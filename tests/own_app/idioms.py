@@ -125,9 +125,9 @@ def test_pages_of_a_queryset_with_expressions(api):
 
 def test_a_page_is_found_after_its_row_was_deleted(api):
     first = api.get(f"{V1}writers/?page_size=3&ordering=died,name").json()
-    remaining = ids(api, first["next"])
+    remaining = [row["id"] for row in api.get(first["next"]).json()["results"]]
     Writer.objects.filter(pk=first["results"][-1]["id"]).delete()
-    assert ids(api, first["next"]) == remaining
+    assert [row["id"] for row in api.get(first["next"]).json()["results"]] == remaining
 
 
 def test_relations_are_ids(api):
@@ -188,6 +188,7 @@ def test_a_row_that_others_need_is_a_conflict(api):
 def test_a_change_of_a_relation_changes_the_etag(api):
     writer = Writer.objects.get(name="Name 4")
     url = f"{V1}writers/{writer.pk}/"
+    writer.tags.set(Tag.objects.all())
     seen = api.get(url)["ETag"]
     writer.tags.clear()
     assert api.patch(url, {"name": "New"}, format="json", headers={"if-match": seen}).status_code == 412

@@ -92,11 +92,12 @@ class NovelistViewSet(ConditionalModelViewSet):
     ordering_fields = ("name", "novels", "died")
 
 
-class ExpressionViewSet(WriterViewSet):
+class ExpressionViewSet(ConditionalModelViewSet):
     """A list whose queryset brings its ordering along, which the filter backend does not replace."""
 
     queryset = Writer.objects.order_by(F("died").asc(nulls_first=True), Lower("name").desc())
-    ordering = ()
+    serializer_class = WriterSerializer
+    filterset_class = WriterFilter
 
 
 class OpenViewSet(TagViewSet):

@@ -20,7 +20,7 @@ from django.db import DataError, IntegrityError, InterfaceError, OperationalErro
 from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, ErrorDetail, Throttled, ValidationError
-from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
@@ -160,9 +160,9 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response.data = problem(response.status_code, detail.code, str(detail))
     if isinstance(exception, Unavailable):
         response["Retry-After"] = str(RETRY_AFTER)
-    # The browsable API shows the body in a page; errors of all other renderers are JSON.
+    # Pages, such as those of the browsable API, show the error themselves; all other renderers leave it to JSON.
     request = context["request"]
-    if not isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer):
+    if getattr(getattr(request, "accepted_renderer", None), "media_type", "") != "text/html":
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE
         response.content_type = MEDIA_TYPE
     return response

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
@@ -66,10 +65,8 @@ def reader(db: None) -> User:
 
 @pytest.fixture
 def editor(db: None) -> User:
-    """A user who may do everything with all models."""
-    editor = User.objects.create_user("editor")
-    editor.user_permissions.set(Permission.objects.all())
-    return editor
+    """A user who may do everything."""
+    return User.objects.create_superuser("editor")
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_a_problem_tells_how_long_to_wait(fail):
 
 
 def test_an_error_of_a_field_is_named_with_its_path_and_code(fail):
-    detail = {
+    detail: Any = {
         "title": [ErrorDetail("Too long.", "max_length"), ErrorDetail("No.", "invalid")],
         "authors": [{}, {"name": [ErrorDetail("Required.", "required")]}],
         "non_field_errors": [ErrorDetail("Together wrong.", "together")],

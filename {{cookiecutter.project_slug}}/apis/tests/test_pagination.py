@@ -159,7 +159,7 @@ def test_a_subclass_may_have_another_form(as_reader, mount):
 
 def test_the_schema_describes_the_pages():
     view = paginated(max_page_size=7)()
-    paginator = view.pagination_class()
+    paginator: Any = view.paginator
     parameters = {each["name"]: each for each in paginator.get_schema_operation_parameters(view)}
     assert list(parameters) == ["cursor", "page_size"]
     assert parameters["page_size"]["schema"]["maximum"] == 7

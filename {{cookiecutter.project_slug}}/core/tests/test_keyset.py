@@ -109,12 +109,11 @@ ORDERINGS: dict[str, tuple[tuple[Any, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize("size", [1, 4])
 @pytest.mark.parametrize("name", ORDERINGS)
-def test_each_row_is_on_one_page_in_every_ordering(name, size):
+def test_each_row_is_on_one_page_in_every_ordering(name):
     ordering, tie = ORDERINGS[name]
-    expected = list(LogEntry.objects.order_by(*ordering, tie))
-    assert rows(LogEntry.objects.order_by(*ordering), size) == expected
+    # With two rows a page, each row is once the one from which a link leads on or back.
+    assert rows(LogEntry.objects.order_by(*ordering), 2) == list(LogEntry.objects.order_by(*ordering, tie))
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -144,7 +143,7 @@ def test_a_reversed_queryset_has_the_rows_the_other_way(ordering):
 
 def test_an_ordering_of_the_model_may_follow_relations():
     queryset = Permission.objects.filter(content_type__app_label__in=["admin", "auth"])
-    assert rows(queryset, 4) == list(queryset.order_by(*Permission._meta.ordering, "pk"))
+    assert rows(queryset, 4) == list(queryset.order_by(*(Permission._meta.ordering or ()), "pk"))
 
 
 @pytest.mark.parametrize("ordering", ["permission", "-permission"])
@@ -152,7 +151,7 @@ def test_a_relation_is_ordered_by_the_ordering_of_its_model(ordering):
     for permission in Permission.objects.order_by("?")[:5]:
         Group.objects.create(name=f"of {permission.pk}").permissions.add(permission)
     through = Group.permissions.through.objects
-    parts = [f"permission__{part}" for part in Permission._meta.ordering]
+    parts = [f"permission__{part}" for part in Permission._meta.ordering or ()]
     if ordering.startswith("-"):
         parts = [f"-{part}" for part in parts]
     expected = list(through.order_by(*parts, "-pk" if ordering.startswith("-") else "pk"))
@@ -370,7 +369,7 @@ def test_the_ordering_of_a_queryset_still_has_to_be_read_from_its_query():
 def test_the_ordering_is_what_order_by_was_given_or_that_of_the_model():
     expression = Lower("object_repr").desc()
     assert ordering_of(LogEntry.objects.order_by("-pk", expression)) == ("-pk", expression)
-    assert ordering_of(LogEntry.objects.all()) == tuple(LogEntry._meta.ordering)
+    assert ordering_of(LogEntry.objects.all()) == ("-action_time",)
     assert ordering_of(LogEntry.objects.order_by()) == ()
     assert not is_reversed(LogEntry.objects.all())
     assert is_reversed(LogEntry.objects.reverse())

@@ -2,14 +2,18 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+from environs import Env
 
 ROOT = Path(__file__).parents[2]
-NO_FILE = "import environs; environs.Env.read_env = lambda *args, **options: None"
 KEY = {"SECRET_KEY": "k" * 50}
 
 
@@ -17,59 +21,105 @@ def read(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def run(code, environment):
-    """Run code in a project without .env and with no other variables than these; returns the process."""
-    inherited = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "VIRTUAL_ENV") if name in os.environ}
-    code = f"{NO_FILE}\nfrom django_project import settings as s\n{code}"
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**inherited, **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def load(environment: dict[str, str]) -> Any:
+    """Run the settings without .env and with no other variables than these; return what they define."""
+    with patch.dict(os.environ, environment, clear=True), patch.object(Env, "read_env"):
+        return SimpleNamespace(**runpy.run_path(str(ROOT / "django_project" / "settings.py")))
 
 
 @pytest.mark.parametrize(
-    ("environment", "expression", "expected"),
+    ("environment", "setting", "expected"),
     [
-        ({}, "s.DEBUG", "False"),
-        ({"DEBUG": "true"}, "s.DEBUG", "True"),
-        ({}, "s.ALLOWED_HOSTS", "['localhost', '127.0.0.1', '[::1]']"),
-        ({"ALLOWED_HOSTS": "a.example, b.example"}, "s.ALLOWED_HOSTS", "['a.example', 'b.example']"),
-        ({}, "s.DATABASES['default']['NAME'] == s.BASE_DIR / 'db.sqlite3'", "True"),
-        ({"DATABASE_URL": "postgres://u:p%40@db:5432/d"}, "s.DATABASES['default']['PASSWORD']", "p@"),
-        ({"DATABASE_URL": "postgres://u:p@db/d"}, "'pool' in s.DATABASES['default']['OPTIONS']", "True"),
-        ({}, "s.CACHES['default']['BACKEND'].rpartition('.')[2]", "LocMemCache"),
-        ({"CACHE_URL": "redis://cache:6379/0"}, "s.CACHES['default']['LOCATION']", "redis://cache:6379/0"),
-        ({"CSRF_TRUSTED_ORIGINS": "https://a.example"}, "s.CSRF_TRUSTED_ORIGINS", "['https://a.example']"),
-        ({}, "[s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE]", "[True, True, True]"),
-        ({}, "s.SECURE_HSTS_SECONDS > 0", "True"),
-        ({"DEBUG": "true"}, "s.HTTPS", "False"),
-        ({"HTTPS": "false"}, "[s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS]", "[False, 0]"),
-        ({}, "hasattr(s, 'SECURE_PROXY_SSL_HEADER')", "False"),
-        ({"TRUSTED_PROXIES": "1"}, "s.SECURE_PROXY_SSL_HEADER", "('HTTP_X_FORWARDED_PROTO', 'https')"),
-        ({"LOG_LEVEL": "ERROR"}, "s.LOGGING['root']['level']", "ERROR"),
-        ({"WEB_PORT": "8123"}, "s.WEB_PORT", "8123"),
+        ({}, lambda s: s.DEBUG, False),
+        ({"DEBUG": "true"}, lambda s: s.DEBUG, True),
+        ({}, lambda s: s.ALLOWED_HOSTS, ["localhost", "127.0.0.1", "[::1]"]),
+        ({"ALLOWED_HOSTS": "a.example, b.example"}, lambda s: s.ALLOWED_HOSTS, ["a.example", "b.example"]),
+        ({}, lambda s: s.DATABASES["default"]["NAME"], ROOT / "db.sqlite3"),
+        ({}, lambda s: s.DATABASES["default"]["OPTIONS"]["transaction_mode"], "IMMEDIATE"),
+        ({"DATABASE_URL": "sqlite://:memory:"}, lambda s: s.DATABASES["default"]["NAME"], ":memory:"),
+        ({"DATABASE_URL": "postgres://u:p%40@db:5432/d"}, lambda s: s.DATABASES["default"]["PASSWORD"], "p@"),
+        ({"DATABASE_URL": "postgres://u:p@db/d"}, lambda s: s.DATABASES["default"]["CONN_HEALTH_CHECKS"], True),
+        (
+            {"DATABASE_URL": "postgres://u:p@db/d", "WEB_CONCURRENCY": "40"},
+            lambda s: s.DATABASES["default"]["OPTIONS"]["pool"]["max_size"],
+            2,
+        ),
+        ({}, lambda s: s.CACHES["default"]["BACKEND"].rpartition(".")[2], "LocMemCache"),
+        ({"CACHE_URL": "redis://cache:6379/0"}, lambda s: s.CACHES["default"]["LOCATION"], "redis://cache:6379/0"),
+        ({"CSRF_TRUSTED_ORIGINS": "https://a.example"}, lambda s: s.CSRF_TRUSTED_ORIGINS, ["https://a.example"]),
+        ({"SECRET_KEY_FALLBACKS": "old, older"}, lambda s: s.SECRET_KEY_FALLBACKS, ["old", "older"]),
+        ({}, lambda s: (s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE), (True, True, True)),
+        ({}, lambda s: s.SECURE_HSTS_SECONDS > 0, True),
+        ({"DEBUG": "true"}, lambda s: s.HTTPS, False),
+        ({"HTTPS": "false"}, lambda s: (s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS), (False, 0)),
+        ({}, lambda s: hasattr(s, "SECURE_PROXY_SSL_HEADER"), False),
+        ({"TRUSTED_PROXIES": "1"}, lambda s: s.SECURE_PROXY_SSL_HEADER, ("HTTP_X_FORWARDED_PROTO", "https")),
+        ({"LOG_LEVEL": "ERROR"}, lambda s: s.LOGGING["root"]["level"], "ERROR"),
+        ({}, lambda s: s.LOGGING["handlers"]["console"]["formatter"], "json"),
+        ({"DEBUG": "true"}, lambda s: s.LOGGING["handlers"]["console"]["formatter"], "text"),
+        ({"WEB_PORT": "8123"}, lambda s: s.WEB_PORT, 8123),
+        ({}, lambda s: s.LOGIN_RATE, "10/min"),
+        ({"THROTTLE_LOGIN": "3/hour"}, lambda s: s.LOGIN_RATE, "3/hour"),
     ],
 )
-def test_a_variable_decides_a_setting(environment, expression, expected):
-    process = run(f"print({expression})", {**KEY, **environment})
-    assert process.stdout.strip() == expected, process.stderr
+def test_a_variable_decides_a_setting(environment, setting, expected):
+    assert setting(load({**KEY, **environment})) == expected
+
+
+def test_limits_that_protect_the_server_are_set():
+    settings = load(KEY)
+    assert settings.MAX_UPLOAD_SIZE == 25 * 1024 * 1024
+    assert settings.DATA_UPLOAD_MAX_NUMBER_FIELDS == 11_000
+    assert len(settings.AUTH_PASSWORD_VALIDATORS) == 4
+
+
+def test_each_request_has_an_id_before_anything_can_refuse_it_and_is_checked_before_it_is_read():
+    order = [name.rpartition(".")[2] for name in load(KEY).MIDDLEWARE]
+    expected = [
+        "RequestIDMiddleware",
+        "HealthMiddleware",
+        "SecurityHeadersMiddleware",
+        "SecurityMiddleware",
+        "RequestBodyMiddleware",
+        "WhiteNoiseMiddleware",
+        "SessionMiddleware",
+        "ConditionalGetMiddleware",
+        "SlashMiddleware",
+        "CsrfViewMiddleware",
+        "AuthenticationMiddleware",
+        "MessageMiddleware",
+        "XFrameOptionsMiddleware",
+        "TooManyAttemptsMiddleware",
+    ]
+    assert [name for name in order if name in expected] == expected
 
 
 BAD = """SECRET_KEY=; DATABASE_URL=not a database; DATABASE_URL=postgres://user:p#ss@host:port/name; DEBUG=perhaps;
-WEB_PORT=80000; LOG_LEVEL=LOUD; TRUSTED_PROXIES=-1; STATEMENT_TIMEOUT=5s; WEB_CONCURRENCY=0; CACHE_URL=localhost"""
+WEB_PORT=80000; LOG_LEVEL=LOUD; TRUSTED_PROXIES=-1; STATEMENT_TIMEOUT=5s; WEB_CONCURRENCY=0; CACHE_URL=localhost;
+THROTTLE_LOGIN=0/min; THROTTLE_LOGIN=10/week; THROTTLE_LOGIN=ten"""
 
 
 @pytest.mark.parametrize("bad", ["SECRET_KEY", *map(str.strip, BAD.split(";"))])
 def test_a_bad_variable_ends_the_start_with_one_line_that_names_it(bad):
     name, given, value = bad.partition("=")
-    process = run("", {**KEY, name: value} if given else {})
+    with pytest.raises(SystemExit) as end:
+        load({**KEY, name: value} if given else {})
+    assert f'"{name}"' in str(end.value.code)
+    assert "\n" not in str(end.value.code)
+
+
+def test_a_bad_variable_ends_manage_py_with_status_1():
+    process = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        env={**os.environ, "DEBUG": "perhaps"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert process.returncode == 1
     assert process.stderr.count("\n") == 1
-    assert f'"{name}"' in process.stderr
+    assert "DEBUG" in process.stderr
 
 
 def test_settings_example_and_readme_list_the_same_variables():

@@ -1,0 +1,156 @@
+"""The commands `start` and `demo`, the base of `seed_…`, and the environment file."""
+
+import shutil
+import subprocess
+import sys
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from core.environment import BASE_DIR
+from core.management.commands import demo, start
+
+pytestmark = pytest.mark.django_db
+
+
+# start
+
+
+@pytest.fixture
+def prepared(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[str]:
+    """Record what `start` does instead of doing it."""
+    calls: list[str] = []
+    settings.WEB_PORT = 0  # any
+    monkeypatch.delenv("RUN_MAIN", raising=False)
+    monkeypatch.setattr(start, "call_command", lambda name, **options: calls.append(name))
+    monkeypatch.setattr(RunserverCommand, "handle", lambda *args, **options: calls.append("serve"))
+    return calls
+
+
+def test_the_first_start_loads_demo_data_and_serves(prepared):
+    call_command("start")
+    assert prepared == ["demo", "serve"]
+
+
+def test_a_start_with_users_loads_nothing(prepared):
+    get_user_model().objects.create(username="reader")
+    call_command("start")
+    assert prepared == ["serve"]
+
+
+def test_a_start_migrates_where_something_is_to_do(prepared, monkeypatch):
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *args: ["a migration"])
+    call_command("start")
+    assert prepared == ["migrate", "demo", "serve"]
+
+
+def test_the_process_that_reloads_prepares_nothing(prepared, monkeypatch):
+    monkeypatch.setenv("RUN_MAIN", "true")
+    call_command("start")
+    assert prepared == ["serve"]
+
+
+# The base of seed_… commands, on a model that every project has
+
+
+class SeedGroups(demo.SeedCommand):
+    model = Group
+
+    def make(self, choice: Any, digits: str) -> Group:
+        return Group(name=f"{choice(['Red', 'Green', 'Blue'])} {digits}")
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def seed(count: Any, stdout: Any = None, **options: Any) -> tuple[list[str], str]:
+    """Seed groups; return the names of all groups, and what was printed."""
+    output = stdout or StringIO()
+    call_command(SeedGroups(stdout=output), count=count, **options)
+    return list(Group.objects.order_by("pk").values_list("name", flat=True)), output.getvalue()
+
+
+def test_seeding_adds_the_same_rows_each_time_and_those_that_are_missing():
+    first, output = seed(20)
+    assert "20 generated groups are in the database." in output
+    Group.objects.filter(name__in=first[10:]).delete()
+    assert sorted(seed(20)[0]) == sorted(first)
+    assert set(first) < set(seed(30)[0])
+    assert Group.objects.count() == 30
+
+
+def test_another_seed_adds_other_rows():
+    first, _ = seed(20)
+    both, _ = seed(20, seed=1)
+    assert len(both) == 40
+    assert [name.split()[0] for name in both[20:]] != [name.split()[0] for name in first]
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "ten", "1.5", "", "10000001", "9" * 10_000, "\u0663"])
+def test_a_wrong_count_is_one_clear_line(count):
+    with pytest.raises(CommandError, match=r"^--count is a whole number from 1 to 10000000\.$"):
+        seed(count)
+    assert not Group.objects.exists()
+
+
+def test_a_wrong_seed_is_one_clear_line():
+    with pytest.raises(CommandError, match=r"^--seed is a whole number from 0 to 9\.$"):
+        seed(1, seed="10")
+
+
+def test_progress_is_shown_on_a_terminal_alone(monkeypatch):
+    monkeypatch.setattr(demo, "BATCH", 10)
+    assert "20 of 20\n" in seed(20, Terminal())[1]
+    assert "20 of 20" not in seed(20)[1]
+
+
+def test_seeding_keeps_no_statements_in_memory(monkeypatch, settings):
+    settings.DEBUG = True
+    monkeypatch.setattr(demo, "BATCH", 1)
+    seed(30)
+    assert len(connection.queries_log) < 10
+
+
+def test_seeding_that_is_stopped_says_how_to_go_on(monkeypatch):
+    def interrupt(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SeedGroups, "make", interrupt)
+    with pytest.raises(CommandError, match="The same command adds the rest") as error:
+        seed(1)
+    assert error.value.returncode == 130
+
+
+# The environment file
+
+
+def make_env_file(folder: Any) -> Any:
+    """Run the module of the environment file in a copy of the project."""
+    (folder / "core").mkdir()
+    for name in ("__init__.py", "environment.py"):
+        shutil.copy(BASE_DIR / "core" / name, folder / "core")
+    return subprocess.run(
+        [sys.executable, "-m", "core.environment"], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_module_makes_the_environment_file(tmp_path):
+    shutil.copy(BASE_DIR / ".env.example", tmp_path)
+    assert make_env_file(tmp_path).returncode == 0
+    assert "SECRET_KEY=" in (tmp_path / ".env").read_text(encoding="utf-8")
+
+
+def test_an_environment_file_that_cannot_be_made_is_one_clear_line(tmp_path):
+    process = make_env_file(tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.startswith("Could not make .env: ")
+    assert process.stderr.count("\n") == 1
