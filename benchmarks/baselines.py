@@ -6,7 +6,7 @@ from books.models import Book
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
-from rest_framework import filters, generics, pagination, serializers, viewsets
+from rest_framework import filters, generics, pagination, permissions, serializers, viewsets
 
 FIELDS = ("id", "title", "subtitle", "author", "isbn", "created_at", "updated_at")
 
@@ -15,6 +15,7 @@ class BookSerializer(serializers.HyperlinkedModelSerializer):
     class Meta:
         model = Book
         fields = (*FIELDS, "url")
+        extra_kwargs = {"url": {"view_name": "v1:book-detail"}}
 
 
 class Tutorial(generics.ListAPIView):
@@ -22,6 +23,7 @@ class Tutorial(generics.ListAPIView):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
+    permission_classes = (permissions.DjangoModelPermissionsOrAnonReadOnly,)
     pagination_class = None
     filter_backends = ()
 
@@ -35,6 +37,7 @@ class Usual(viewsets.ModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
+    permission_classes = (permissions.DjangoModelPermissionsOrAnonReadOnly,)
     pagination_class = Pages
     filter_backends = (filters.SearchFilter, filters.OrderingFilter)
     search_fields = ("title", "subtitle", "author")

@@ -280,7 +280,7 @@ def test_a_token_opens_the_api_in_swagger_ui(visiting: Visiting, site: Site, sch
     visit.write(dialog.get_by_role("textbox"), f"Token {token}")
     visit.press(dialog.get_by_role("button", name="Apply credentials"))
     visit.press(dialog.get_by_role("button", name="Close"))
-    who = page.locator(".opblock", has_text="Who am I?")
+    who = page.locator(".opblock", has_text="Show the current user")
     visit.press(who.get_by_role("button", expanded=False).first)
     visit.press(who.get_by_role("button", name="Try it out"))
     visit.press(who.get_by_role("button", name="Execute"))

@@ -1,4 +1,4 @@
-"""A project's own tests notice when somebody breaks what they are there for."""
+"""A project's own tests notice when a change breaks what they protect."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from baking import Bake
 
 @dataclass(frozen=True)
 class Mutation:
-    """A text in a file that is replaced, and the tests that must fail then."""
+    """A seeded defect: a text in a file that is replaced, and the tests of which one must fail then."""
 
     file: str
     old: str
@@ -16,109 +16,196 @@ class Mutation:
     tests: str
 
 
-PAGES = "books/tests/test_pages.py"
+SETTINGS = "django_project/settings.py"
+BOOKS = "apis/v1/books.py"
+VIEWSETS = "apis/viewsets.py"
+KEYSET = "core/keyset.py"
+LIMITS = "accounts/login_limits.py"
+
+BOOKS_API = "apis/tests/test_books.py"
+AUTHENTICATION = "apis/tests/test_authentication.py"
+LISTS = "apis/tests/test_lists.py"
+VIEWSET_TESTS = "apis/tests/test_viewsets.py"
+KEYSET_TESTS = "core/tests/test_keyset.py"
+MIDDLEWARE = "core/tests/test_middleware.py"
+SERVERS = "core/tests/test_servers.py"
+SEARCH = "core/tests/test_search.py"
+LOGIN = "accounts/tests/test_login.py"
 MODELS = "books/tests/test_models.py"
-SETTINGS = "core/tests/test_settings.py"
+PAGES = "books/tests/test_pages.py"
 
 MUTATIONS = {
-    "field dropped from the serializer": Mutation(
-        "apis/serializers.py", '"subtitle", "author"', '"author"', "apis/tests/test_books.py"
+    # The example resource.
+    "field dropped from the serializer": Mutation(BOOKS, '"subtitle", "author"', '"author"', BOOKS_API),
+    "field added to the serializer": Mutation(BOOKS, '"updated_at")', '"updated_at", "search")', BOOKS_API),
+    "URL of the API moved": Mutation("apis/v1/urls.py", 'register("books"', 'register("book"', BOOKS_API),
+    "URL of a page moved": Mutation("books/urls.py", '"books/<int:pk>/"', '"book/<int:pk>/"', PAGES),
+    "search terms of a changed book not updated": Mutation(
+        BOOKS, "queryset = Book.objects.all()", 'queryset = Book.objects.defer("search")', BOOKS_API
     ),
-    "field added to the serializer": Mutation(
-        "apis/serializers.py", '"updated_at")', '"updated_at", "search")', "apis/tests/test_books.py"
+    "writing of books opened": Mutation(
+        BOOKS, "(IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)", "()", BOOKS_API
     ),
-    "address of the API moved": Mutation("apis/v1.py", '"books"', '"book"', "apis/tests/test_books.py"),
-    "address of a page moved": Mutation("books/urls.py", '"books/<int:pk>/"', '"book/<int:pk>/"', PAGES),
-    "words of a changed book left as they were": Mutation(
-        "apis/views.py", "Book.objects.all()", 'Book.objects.defer("search")', "apis/tests/test_books.py"
-    ),
-    "anonymous writing": Mutation(
-        "django_project/settings.py",
-        "rest_framework.permissions.DjangoModelPermissionsOrAnonReadOnly",
-        "rest_framework.permissions.AllowAny",
-        "apis/tests/test_books.py",
-    ),
-    "escaping switched off in the list": Mutation(
-        "books/templates/books/book_list.html",
-        "{{ book.title }}",
-        "{{ book.title|safe }}",
-        PAGES,
-    ),
-    "escaping switched off on the page of a book": Mutation(
-        "books/templates/books/book_detail.html",
-        "{{ book.author }}",
-        "{{ book.author|safe }}",
-        PAGES,
-    ),
-    "middleware against forged forms missing": Mutation(
-        "django_project/settings.py",
-        '    "django.middleware.csrf.CsrfViewMiddleware",\n',
-        "",
-        "core/tests/test_pages.py",
-    ),
-    "admin of books unregistered": Mutation("books/admin.py", "@admin.register(Book)\n", "", MODELS),
-    "limit of a field changed": Mutation(
+    "reading of books closed": Mutation(BOOKS, "    permission_classes =", "    unused =", BOOKS_API),
+    "duplicate ISBNs allowed": Mutation("books/models.py", "unique=True, ", "", MODELS),
+    "check digit ignored": Mutation("books/isbn.py", "if isbn[12] != check_digit(isbn[:12]):", "if False:", MODELS),
+    "maximum length changed": Mutation(
         "books/models.py",
         "title = models.CharField(max_length=250)",
         "title = models.CharField(max_length=255)",
         "books",
     ),
+    # Pages and the admin.
+    "escaping switched off in the list": Mutation(
+        "books/templates/books/book_list.html", "{{ book.title }}", "{{ book.title|safe }}", PAGES
+    ),
+    "escaping switched off on the page of a book": Mutation(
+        "books/templates/books/book_detail.html", "{{ book.author }}", "{{ book.author|safe }}", PAGES
+    ),
+    "CSRF protection missing": Mutation(SETTINGS, '    "django.middleware.csrf.CsrfViewMiddleware",\n', "", LOGIN),
+    "books missing in the admin": Mutation("books/admin.py", "@admin.register(Book)\n", "", MODELS),
+    "search of the admin without a limit": Mutation("books/admin.py", "[:MAX_FOUND]", "", MODELS),
+    "tokens can be added in the admin": Mutation(
+        "apis/admin.py", "def has_add_permission", "def unused", AUTHENTICATION
+    ),
+    # Servers, settings and migrations.
     "model changed without a migration": Mutation(
         "accounts/models.py",
-        '    """Django\'s user, with room for fields of our own."""\n',
-        "    age = __import__('django.db.models').db.models.IntegerField(null=True)\n",
-        "core/tests/test_servers.py",
+        "class User(AbstractUser):\n",
+        "class User(AbstractUser):\n    age = __import__('django.db.models').db.models.IntegerField(null=True)\n",
+        "core/tests",
     ),
-    "wsgi.py broken": Mutation(
-        "django_project/wsgi.py",
-        "get_wsgi_application()\n",
-        "lambda environ, start: []\n",
-        "core/tests/test_servers.py",
-    ),
-    "asgi.py broken": Mutation("django_project/asgi.py", "application = ", "app = ", "core/tests/test_servers.py"),
+    "wsgi.py broken": Mutation("django_project/wsgi.py", "    return response\n", "    return []\n", SERVERS),
+    "asgi.py broken": Mutation("django_project/asgi.py", "application = ", "app = ", SERVERS),
     "connections accepted while stopping": Mutation(
-        "gunicorn.conf.py", "def set_accept_enabled", "def not_called", "core/tests/test_servers.py"
+        "gunicorn.conf.py", "def set_accept_enabled", "def not_called", SERVERS
     ),
-    "duplicate ISBNs allowed": Mutation("books/models.py", "unique=True, ", "", MODELS),
-    "check digit ignored": Mutation(
-        "books/isbn.py", "if isbn[12] != check_digit(isbn[:12]):", "if False:", "books/tests/test_models.py"
+    "not ready but 200": Mutation("core/health.py", "status=200 if ok else 503", "status=200", SERVERS),
+    "any request id accepted": Mutation("core/middleware.py", "if REQUEST_ID.fullmatch(sent)", "if sent", MIDDLEWARE),
+    "security headers missing": Mutation(
+        SETTINGS, '    "core.middleware.SecurityHeadersMiddleware",\n', "", "core/tests"
     ),
+    "chunked bodies read as empty": Mutation(
+        "core/middleware.py", 'if "Transfer-Encoding" in request.headers:', "if False:", MIDDLEWARE
+    ),
+    "environment variable missing in the README": Mutation(
+        "README.md", "| `LOG_LEVEL` |", "| LOG_LEVEL |", "core/tests/test_settings.py"
+    ),
+    # Tokens and logging in.
     "token stored as it is": Mutation(
-        "apis/models.py", "return hashlib.sha256(key.encode()).hexdigest()", "return key", "apis/tests/test_api.py"
+        "apis/models.py", "return hashlib.sha256(key.encode()).hexdigest()", "return key", AUTHENTICATION
     ),
-    "tokens do not expire": Mutation(
-        "apis/authentication.py", ", expires_at__gt=timezone.now()", "", "apis/tests/test_api.py"
-    ),
+    "tokens do not expire": Mutation("apis/authentication.py", "expires_at__gt=timezone.now(), ", "", AUTHENTICATION),
     "tokens outlive a password": Mutation(
-        "django_project/settings.py",
-        '    {"NAME": "apis.authentication.RevokeTokens"},\n',
-        "",
-        "apis/tests/test_api.py",
+        "apis/authentication.py", "token is None or not token.is_current()", "token is None", AUTHENTICATION
     ),
-    "token for a password that was replaced meanwhile": Mutation(
-        "apis/auth.py", ", password=user.password", "", "apis/tests/test_api.py"
+    "tokens end when the secret key is rotated": Mutation(
+        "apis/models.py", ", *self.user.get_session_auth_fallback_hash()]", "]", AUTHENTICATION
     ),
-    "password switched off and tokens kept": Mutation(
-        "accounts/models.py", '        self._password = ""\n', "", "apis/tests/test_api.py"
+    "any number of tokens": Mutation(
+        "apis/models.py", "            own.exclude(pk__in=kept).delete()\n", "", AUTHENTICATION
     ),
-    "changes of what the client has not seen": Mutation(
-        "core/generics.py", 'expected != "*"', "False", "apis/tests/test_books.py"
+    "inactive users keep their tokens": Mutation("apis/authentication.py", ", user__is_active=True", "", BOOKS_API),
+    "names not normalized": Mutation(
+        "apis/views.py", "get_user_model().normalize_username(credentials[", "str(credentials[", AUTHENTICATION
     ),
-    "empty filters of a form refused": Mutation("core/filters.py", "not form and ", "", "apis/tests/test_books.py"),
-    "variable missing in the README": Mutation("README.md", "| `LOG_LEVEL` |", "| LOG_LEVEL |", SETTINGS),
-    "rows beyond the nearest missing": Mutation("core/paging.py", "if len(rows) < count:", "if False:", PAGES),
-    "search of the admin without a limit": Mutation("books/admin.py", "[:MAX_FOUND]", "", MODELS),
+    "login attempts not limited": Mutation(
+        LIMITS, "            raise TooManyAttemptsError(wait)", "            pass", LOGIN
+    ),
+    "login attempts of an account not limited": Mutation(LIMITS, ', f"login:account:{account}")', ",)", LOGIN),
+    "successful logins counted": Mutation(
+        LIMITS, "                forget(key, settings.LOGIN_RATE)", "                pass", LOGIN
+    ),
+    # Permissions and throttles.
+    "new resources open to all": Mutation(
+        SETTINGS,
+        "apis.permissions.IsAuthenticatedWithModelPermissions",
+        "rest_framework.permissions.AllowAny",
+        "apis/tests/test_permissions.py",
+    ),
+    "permission for the model not needed": Mutation(
+        "apis/permissions.py", "return not has_model(view) or ", "return True or ", "apis/tests/test_permissions.py"
+    ),
+    "throttles let everything through": Mutation(
+        "apis/throttling.py", "return not self.seconds", "return True", "apis/tests/test_throttling.py"
+    ),
+    "forwarded addresses always trusted": Mutation(
+        "core/rate_limits.py", "settings.TRUSTED_PROXIES and forwarded", "forwarded", "core/tests/test_rate_limits.py"
+    ),
+    "each IPv6 address limited alone": Mutation(
+        "core/rate_limits.py", "(address, 64)", "(address, 128)", "core/tests/test_rate_limits.py"
+    ),
+    # View sets.
+    "filters skipped for single rows": Mutation(
+        VIEWSETS, "super().get_object()", "self.get_queryset().get(pk=self.kwargs['pk'])", VIEWSET_TESTS
+    ),
+    "changes of what the client has not seen": Mutation(VIEWSETS, 'expected != "*"', "False", VIEWSET_TESTS),
+    "ETag without the state": Mutation(VIEWSETS, "state = state_of(instance)", 'state = "0" * 32', VIEWSET_TESTS),
+    "ETag without many-to-many relations": Mutation(VIEWSETS, "if field.many_to_many:", "if False:", VIEWSET_TESTS),
+    "rows not locked": Mutation(VIEWSETS, "                lock(instance)\n", "                pass\n", VIEWSET_TESTS),
+    "creations without a transaction": Mutation(
+        VIEWSETS, "    @transaction.atomic\n    def create", "    def create", VIEWSET_TESTS
+    ),
+    # Errors.
+    "taken unique value is 500": Mutation("apis/exceptions.py", '"SQLITE_CONSTRAINT_UNIQUE", ', "", VIEWSET_TESTS),
+    "each IntegrityError is a conflict": Mutation(
+        "apis/exceptions.py", "case IntegrityError() if is_conflict(error):", "case IntegrityError():", "apis/tests"
+    ),
+    "errors of a model's validation are 500": Mutation(
+        "apis/exceptions.py", "case DjangoValidationError():", "case DjangoValidationError() if False:", "apis/tests"
+    ),
+    "unknown URLs of the API are pages": Mutation(
+        SETTINGS, '    "apis.exceptions.ProblemMiddleware",\n', "", "apis/tests"
+    ),
+    "deeply nested JSON is 500": Mutation(
+        "apis/parsers.py", "except RecursionError", "except ZeroDivisionError", "apis/tests"
+    ),
+    # Lists.
+    "unknown query parameters ignored": Mutation(
+        SETTINGS, '        "apis.filters.StrictQueryParameters",\n', "", "apis/tests/test_filters.py"
+    ),
+    "filter sets of one's own skipped": Mutation(
+        "apis/filters.py",
+        "if filterset_class and filters_by_parameters_alone(filterset_class):",
+        "if filterset_class:",
+        "apis/tests/test_filters.py",
+    ),
+    "row of a list without the end of its URL": Mutation(
+        "apis/serializers.py", "{before}{value}{after[0]}", "{before}{value}", LISTS
+    ),
+    "representation of one's own ignored in lists": Mutation(
+        "apis/serializers.py", ', "many_init", "to_representation")', ', "many_init")', LISTS
+    ),
+    "column of another name in lists": Mutation(
+        "apis/serializers.py", "return str(field.source)", "return str(field.field_name)", LISTS
+    ),
+    "links lead to another version": Mutation(
+        SETTINGS, '"rest_framework.versioning.NamespaceVersioning"', "None", "apis/tests"
+    ),
+    "matches beyond the candidates missing": Mutation(KEYSET, "if len(rows) < count:", "if False:", KEYSET_TESTS),
+    "null values in the wrong place": Mutation(
+        KEYSET, 'connections[queryset.db].vendor in {"postgresql", "oracle"}', "True", KEYSET_TESTS
+    ),
+    "rows repeated where values are equal": Mutation(KEYSET, "yield same & beyond", "yield beyond", KEYSET_TESTS),
     "list counts its rows": Mutation(
-        "core/paging.py",
-        "    backwards, position = read_cursor",
-        "    queryset.count()\n    backwards, position = read_cursor",
-        PAGES,
+        KEYSET,
+        "    signature, backwards, *values =",
+        "    queryset.count()\n    signature, backwards, *values =",
+        BOOKS_API,
+    ),
+    # Search.
+    "letters without a decomposition not found": Mutation("core/search.py", '        "ł": "l",\n', "", SEARCH),
+    "short terms found within words": Mutation(
+        "core/search.py", "if len(word) >= TRIGRAM else", "if word else", SEARCH
+    ),
+    "rows not rebuilt": Mutation(
+        "core/management/commands/rebuild_search.py", "in searchable_models():", "in ():", "core/tests"
     ),
 }
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
-def test_the_projects_tests_notice(bake: Bake, mutation: Mutation) -> None:
+def test_the_tests_of_a_project_notice(bake: Bake, mutation: Mutation) -> None:
     project = bake()
     project.edit(mutation.file, mutation.old, mutation.new)
     project.run("python", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", mutation.tests, status=1)

@@ -80,14 +80,14 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
     project.edit("django_project/settings.py", line[2], f"{line[2]}\n    {line[1]}")
     for name, block in code(resource, "python"):
         if name == "apis/v1/urls.py":
-            imported, registered = block.splitlines()
+            imported, registered = filter(None, block.splitlines())
             project.edit(name, "from apis.views", f"{imported}\nfrom apis.views")
             project.edit(name, "\nurlpatterns", f"{registered}\n\nurlpatterns")
         else:
             (project.path / name).write_text(block, encoding="utf-8")
     [(name, lines)] = code(subsection(project, "Add a version"), "python")
     assert name == "apis/urls.py"
-    project.edit(name, "urlpatterns = [\n", f"urlpatterns = [\n{lines}")
+    (project.path / name).write_text(project.read(name) + lines, encoding="utf-8")
     (project.path / "apis/v2").mkdir()
     for copied in ("__init__.py", "urls.py"):
         shutil.copy(project.path / "apis/v1" / copied, project.path / "apis/v2")

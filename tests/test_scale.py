@@ -27,8 +27,8 @@ FROM (
 ) AS books;
 """
 
-# The blocks of the database that each request reads, from memory or not: unlike times, they repeat. And its queries, the
-# indexes that these use, and the maximum number of rows that a step of their plans returns.
+# The blocks of the database that each request reads, from memory or not: unlike times, they repeat. And its queries,
+# the indexes that these use, and the maximum number of rows that a step of their plans returns.
 COUNT = """
 import json
 from core.keyset import SIGNER
@@ -88,13 +88,13 @@ PATHS = [
     "/?search=nowhere",
     "/books/1/",
 ]
-# For these, each of the 3,000 rows that are read along the ordering at first may be looked up: they do not fill a page,
-# or the planner combines two indexes.
+# For these, each of the 3,000 rows that are read along the ordering at first may be looked up: they do not fill a
+# page, or the planner combines two indexes.
 CANDIDATES = ("created_before=2000-01-01T00:00:00Z", "=nowhere", "=qx", "=late&ordering=-title")
 LOOKED_UP = {path for path in PATHS if path.endswith(CANDIDATES)}
 LATE = "/api/v1/books/?search=late"
-# The maximum numbers of blocks that each reads, and of rows that a step of its plan returns: one more row than the pages
-# show is counted; a thousand are found, and looked up by their ids.
+# The maximum numbers of blocks that each reads, and of rows that a step of its plan returns: one more row than the
+# pages show is counted; a thousand are found, and looked up by their ids.
 ADMIN = {
     "/admin/books/book/": (1_500, 10_001),
     "/admin/books/book/?p=10": (1_500, 10_001),

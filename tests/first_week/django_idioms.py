@@ -4,6 +4,7 @@ import json
 import unicodedata
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
@@ -62,6 +63,20 @@ def test_a_name_is_normalized_the_same_way_at_each_login(zoe, form):
     assert logged_in(Client(), name).status_code == 200
     page = Client().post("/accounts/login/", {"username": name, "password": PASSWORD})
     assert (page.status_code, page["Location"]) == (302, "/")
+
+
+def test_an_unknown_name_costs_as_many_password_hashes_as_a_wrong_password(zoe, monkeypatch):
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+
+    def count(hasher, password, salt):
+        hashed.append(password)
+        return encode(hasher, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", count)
+    for name in ("Zoë", "nobody"):
+        assert logged_in(Client(), name, "wrong").status_code == 401
+    assert hashed == ["wrong", "wrong"]
 
 
 @pytest.mark.parametrize("path", ["/admin/login/", "/accounts/login/", TOKENS])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -115,14 +116,14 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: 
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or signature == "position":
         return page_by_position(queryset, size, *values)
+    walked = [-key for key in keys] if backwards else keys
     try:
-        keyed = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
-        keyed.order_by()
+        ordered = in_order(queryset, walked)
     except (NotSupportedError, TypeError):
         # A union cannot be annotated, and a slice not be ordered.
         return page_by_position(queryset, size)
     try:
-        rows = rows_after(keyed, [-key for key in keys] if backwards else keys, values, size + 1, narrowed)
+        rows = rows_after(ordered, walked, values, size + 1, narrowed)
     except (TypeError, ValueError, ValidationError) as error:
         if not values:
             raise
@@ -159,12 +160,19 @@ def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
     )
 
 
-def rows_after(queryset: QuerySet[Any], keys: list[Key], values: list[Any], count: int, narrowed: bool) -> list[Any]:
-    """Return the first `count` rows after these values of the keys, from the first row on if there are none."""
+def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
+    """Return the queryset ordered by the keys, with an annotation for each value that its rows would not have."""
+    queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
     if is_reversed(queryset):
         # The keys have the direction already.
         queryset = queryset.reverse()
-    queryset = queryset.order_by(*(key.order for key in keys))
+    return queryset.order_by(*(key.order for key in keys))
+
+
+def rows_after(
+    queryset: QuerySet[Any], keys: Sequence[Key], values: list[Any], count: int, narrowed: bool
+) -> list[Any]:
+    """Return the first `count` rows after these values of the keys, from the first row on if there are none."""
     if not comparable(keys):
         rows: list[Any] = []
         for segment in segments(keys, values):
@@ -175,7 +183,7 @@ def rows_after(queryset: QuerySet[Any], keys: list[Key], values: list[Any], coun
     after = compare(keys, values) if values else Q()
     if narrowed and has_index(queryset.model, keys):
         return narrowed_rows(queryset, keys, after, count)
-    return list(queryset.filter(after)[:count])
+    return list((queryset.filter(after) if values else queryset)[:count])
 
 
 def comparable(keys: Sequence[Key]) -> bool:
@@ -236,24 +244,31 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     return names == [model._meta.pk.name] or names in indexed or [f"-{name}" for name in names] in indexed
 
 
-def ordering_keys(queryset: QuerySet[Any]) -> list[Key] | None:
+def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
     """Return the parts of the queryset's ordering, the primary key last; None if there is no way to seek in it."""
     # PostgreSQL and Oracle sort null values as the largest, others as the smallest.
     nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
+    model: Any = queryset.model
+    return keys_of(model, ordering_of(queryset), nulls_largest, is_reversed(queryset))
+
+
+@lru_cache(256)
+def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backwards: bool) -> tuple[Key, ...] | None:
+    """Return the keys of an ordering of this model."""
     keys: list[Key] = []
-    for item in ordering_of(queryset):
-        found = make_keys(queryset.model, item, nulls_largest)
+    for item in ordering:
+        found = make_keys(model, item, nulls_largest)
         if not found:
             return None
         keys += found
-    pk = queryset.model._meta.pk
+    pk = model._meta.pk
     if not any(key.column is pk for key in keys):
         # In the direction of what is in front, as an index has it.
         descending = bool(keys) and keys[-1].descending
         keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
-    if is_reversed(queryset):
+    if backwards:
         keys = [-key for key in keys]
-    return [name_attribute(key, f"keyset_{number}") for number, key in enumerate(keys)]
+    return tuple(name_attribute(key, f"keyset_{number}") for number, key in enumerate(keys))
 
 
 def name_attribute(key: Key, free: str) -> Key:

@@ -23,4 +23,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     # A parameter with an asterisk has an encoding of its own, in which Django fails, too.
     if "*" in header["Content-Type"] or header.get_content_charset("utf-8") not in {"utf-8", "utf8"}:
         environ["CONTENT_TYPE"] = f"{header.get_content_type()}; charset=unknown"
-    return django_application(environ, start_response)
+    response = django_application(environ, start_response)
+    if environ["REQUEST_METHOD"] == "HEAD":
+        # gunicorn drops the body, but logs a warning.
+        response.close()
+        return []
+    return response

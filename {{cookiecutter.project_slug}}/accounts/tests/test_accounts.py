@@ -1,5 +1,7 @@
 """The user model and its admin."""
 
+from typing import Any
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -12,10 +14,6 @@ pytestmark = pytest.mark.django_db
 
 USERS = "/admin/accounts/user/"
 PASSWORD = "quiet-reading-room"
-
-
-class MoreAdmin(UserAdmin):
-    fieldsets = UserAdmin.fieldsets + (("More", {"fields": ("id",)}),)
 
 
 def test_the_user_of_the_project_is_an_own_model():
@@ -49,7 +47,8 @@ def test_users_are_listed_found_and_changed_in_the_admin(admin_client):
 def test_a_field_is_added_to_the_admin_as_django_documents_it(admin_client, monkeypatch):
     # Any field that the forms do not show yet stands for one that was added to the model.
     reader = User.objects.create_user("reader")
-    monkeypatch.setattr(AccountAdmin, "fieldsets", MoreAdmin.fieldsets)
+    fieldsets: Any = UserAdmin.fieldsets
+    monkeypatch.setattr(AccountAdmin, "fieldsets", fieldsets + (("More", {"fields": ("id",)}),))
     monkeypatch.setattr(AccountAdmin, "readonly_fields", ("id",))
     page = admin_client.get(f"{USERS}{reader.pk}/change/").content.decode()
     assert "More" in page

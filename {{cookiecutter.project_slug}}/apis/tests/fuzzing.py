@@ -1,4 +1,4 @@
-"""What Schemathesis needs to know to send requests that are right: `just fuzz` uses it. https://schemathesis.readthedocs.io/"""
+"""Formats and credentials for valid requests of Schemathesis: `just fuzz` uses them. https://schemathesis.readthedocs.io/"""
 
 import os
 from urllib.parse import urlencode
@@ -20,28 +20,28 @@ def isbn(number: int) -> str:
 
 
 schemathesis.openapi.format("isbn", st.integers(0, 10**9 - 1).map(isbn))
-# Cursors are signed: the only one that can be made up is that of the first page.
+# Cursors are signed: only that of the first page, which is empty, can be generated.
 schemathesis.openapi.format("cursor", st.just(""))
 
 
 @schemathesis.hook
 def filter_query(context, query):
-    """Servers refuse long addresses before the API sees them."""
+    """Skip long URLs: gunicorn refuses them before the API sees them."""
     return len(urlencode(query or {}, doseq=True)) < 2000
 
 
 class Login:
-    """A token from the API itself."""
+    """Log in by the API, and send its token."""
 
     def get(self, case, context):
-        answer = requests.post(f"{ADDRESS}/api/v1/auth/token/", json=CREDENTIALS, timeout=10)
-        answer.raise_for_status()
-        return answer.json()["token"]
+        response = requests.post(f"{ADDRESS}/api/v1/auth/token/", json=CREDENTIALS, timeout=10)
+        response.raise_for_status()
+        return response.json()["token"]
 
     def set(self, case, data, context):
         case.headers = {**(case.headers or {}), "Authorization": f"Token {data}"}
 
 
-# Logging out ends the token, so that each time needs one of its own.
+# Logging out revokes the token: each of these requests needs a new one.
 schemathesis.auth(refresh_interval=None).apply_to(path="/api/v1/auth/token/", method="DELETE")(Login)
 schemathesis.auth().apply_to(path_regex="^/api/v1/(?!auth/token/)")(Login)
