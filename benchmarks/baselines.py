@@ -1,4 +1,4 @@
-"""What the API is compared with. The benchmark copies this module into the rendered project, beside its own API."""
+"""Views to compare the API with. The benchmark copies this module into the rendered project."""
 
 from typing import Any
 
@@ -15,11 +15,10 @@ class BookSerializer(serializers.HyperlinkedModelSerializer):
     class Meta:
         model = Book
         fields = (*FIELDS, "url")
-        extra_kwargs = {"url": {"view_name": "v1:book-detail"}}
 
 
 class Tutorial(generics.ListAPIView):
-    """The first view of the tutorials: every row, in one answer."""
+    """The first view of tutorials: every row in one response."""
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
@@ -33,7 +32,7 @@ class Pages(pagination.PageNumberPagination):
 
 
 class Usual(viewsets.ModelViewSet):
-    """What templates ship: pages by number, search and ordering by DRF's own filters."""
+    """The usual view of other templates: page numbers, and DRF's own filters for search and ordering."""
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
@@ -45,7 +44,7 @@ class Usual(viewsets.ModelViewSet):
 
 
 def raw(request: HttpRequest) -> JsonResponse:
-    """The ceiling: one statement, and its rows as they come."""
+    """The upper limit: one statement, and its rows as they are."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(FIELDS)} FROM books_book ORDER BY title, id LIMIT 20")
         rows: list[dict[str, Any]] = [dict(zip(FIELDS, row, strict=True)) for row in cursor.fetchall()]
@@ -58,6 +57,6 @@ def raw(request: HttpRequest) -> JsonResponse:
 urlpatterns = [
     path("tutorial/", Tutorial.as_view()),
     path("usual/", Usual.as_view({"get": "list", "post": "create"})),
-    path("usual/<int:pk>/", Usual.as_view({"get": "retrieve"}), name="book-detail-usual"),
+    path("usual/<int:pk>/", Usual.as_view({"get": "retrieve"}), name="book-detail"),
     path("raw/", raw),
 ]

@@ -1,9 +1,9 @@
-"""What requests cost with a thousand, a hundred thousand and a million books, here and in what others ship.
+"""The cost of requests with a thousand, a hundred thousand and a million books, here and in usual DRF views.
 
 This part of `just bench` renders the project, mounts `baselines.py` beside its API, and sends the same
 requests to all of them in turn, on PostgreSQL and on SQLite. It writes the table of docs/performance.md and the plots
-beside it; with other sizes, databases or rounds than the usual ones it prints the table alone. Work is the processor
-time of server and database together, which other work on the machine disturbs less than the time that a client waits.
+beside it; with other sizes, databases or rounds than the default ones it only prints the table. Work is the CPU time
+of server and database together, which other work on the machine disturbs less than the latency.
 Linux only; needs PostgreSQL's server programs.
 """
 
@@ -33,7 +33,7 @@ from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).parents[1]
 
-# The cursors of the last page and of one halfway, the headers of an administrator, and the cookie of one.
+# The cursors of the last page and of one halfway, and the token and the session cookie of an administrator.
 PREPARE = """
 import json
 from apis.models import Token
@@ -50,12 +50,12 @@ print(json.dumps([
     f"sessionid={browser.cookies['sessionid'].value}",
 ]))
 """
-# What the measured requests have created has ISBNs that no invented book has.
+# The ISBNs of books that the measured requests create begin with this; those of generated books do not.
 CREATED = "9799"
 CLEAN = f"from books.models import Book; Book.objects.filter(isbn__startswith='{CREATED}').delete()"
 
-# What one round of a case takes at least, in one request or many. Short rounds, many and in turn: what else happens on
-# the machine hits all contestants alike.
+# Seconds that a round of a case takes at least. Many short rounds in turn: other work on the machine then disturbs all
+# contestants alike.
 SECONDS = 0.5
 
 
@@ -70,7 +70,7 @@ class Case:
 
 @dataclass
 class Result:
-    """What each request took, in milliseconds, and what each round of requests cost in processor time a request."""
+    """The latency of each request, and the CPU time of a request in each round, in milliseconds."""
 
     waits: list[float] = field(default_factory=list)
     server: list[float] = field(default_factory=list)
@@ -82,10 +82,10 @@ class Result:
 
 
 def cases(rows: int, last: str, halfway: str) -> list[Case]:
-    """What is asked of a table of so many rows. `POST` stands in front of an address that creates a book."""
+    """The requests for a table of so many rows. A path that creates a book has the prefix `POST`."""
     ours, usual = "/api/v1/books/", "/baseline/usual/"
     first = {"project": ours, "usual": f"{usual}?ordering=title", "raw SQL": "/baseline/raw/"}
-    if rows <= 1000:  # noqa: PLR2004  # every row in one answer: minutes, for more
+    if rows <= 1000:  # noqa: PLR2004  # every row in one response: minutes, for more
         first["tutorial"] = "/baseline/tutorial/"
     return [
         Case("first page", first),
@@ -107,12 +107,12 @@ def cases(rows: int, last: str, halfway: str) -> list[Case]:
     ]
 
 
-# Of a million invented books about 300, 43,000 and 59,000 have them; all of the third stand at the end of the order.
+# Of a million generated books about 300, 43,000 and 59,000 match; those of the third are at the end of the ordering.
 WORDS = {"rare word": "1401", "common word": "bergen", "word at the end": "walking", "no such word": "zanzibar"}
 
 
-def processor_seconds(pids: list[int]) -> float:
-    """What these processes, and those of their children that have ended, have used."""
+def cpu_seconds(pids: list[int]) -> float:
+    """The CPU time of these processes and of their children that have ended."""
     ticks = 0
     for pid in pids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -172,7 +172,7 @@ class Target:
     def measure(self, path: str, result: Result) -> None:
         """One round: requests one after the other for `SECONDS`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
-        before = processor_seconds(tree(self.server)), self.database_seconds()
+        before = cpu_seconds(tree(self.server)), self.database_seconds()
         end = time.perf_counter() + SECONDS
         waits: list[float] = []
         while not waits or time.perf_counter() < end:
@@ -180,12 +180,12 @@ class Target:
             self.send(connection, path)
             waits.append(1000 * (time.perf_counter() - start))
         connection.close()
-        result.server.append(1000 * (processor_seconds(tree(self.server)) - before[0]) / len(waits))
+        result.server.append(1000 * (cpu_seconds(tree(self.server)) - before[0]) / len(waits))
         result.database.append(1000 * (self.database_seconds() - before[1]) / len(waits))
         result.waits += waits
 
     def database_seconds(self) -> float:
-        return processor_seconds(tree(self.database)) if self.database else 0.0
+        return cpu_seconds(tree(self.database)) if self.database else 0.0
 
 
 @contextlib.contextmanager
@@ -235,7 +235,7 @@ def run(project: BakedProject, options: argparse.Namespace, postgres: str) -> li
             print(f"{name}: {rows} books after {seconds:.0f} s", flush=True)
             with serving(project, variables, database, token, cookie) as target:
                 asked = cases(rows, last, halfway)
-                # What creates comes last: the other cases want a table of that size.
+                # Creating comes last: the other cases need a table of that size.
                 for some in (asked[:-1], asked[-1:]):
                     for number in range(options.rounds + 1):
                         for case in some:
@@ -253,7 +253,7 @@ def run(project: BakedProject, options: argparse.Namespace, postgres: str) -> li
 
 
 def record(labels: tuple[str, int, str, str], result: Result, ours: Result, used: float) -> dict[str, Any]:
-    """The medians of a case, the spread of its rounds, and how many times what the project costs in the same round."""
+    """The medians of a case, the spread of its rounds, and its work relative to the project's in the same round."""
     database, rows, case, contestant = labels
     waits = sorted(result.waits)
     return {
@@ -311,7 +311,7 @@ def machine(postgres: str) -> str:
 
 
 def plot(records: list[dict[str, Any]], file: Path) -> None:
-    """Work of a request by the number of books, on PostgreSQL, for the project and for the usual way."""
+    """Plot the work of a request by the number of books, on PostgreSQL, for the project and for the usual view."""
     names = ["first page", "last page", "search: rare word", "search: no such word"]
     figure, axes = plt.subplots(1, len(names), figsize=(12, 3.2), sharey=True)
     styles = {"project": ("#1f5a8c", "o", "this project"), "usual": ("#b4581f", "s", "pages by number")}
@@ -325,7 +325,7 @@ def plot(records: list[dict[str, Any]], file: Path) -> None:
             axis.plot(*zip(*points, strict=True), color=colour, marker=marker, label=label)
         axis.set(title=name, xlabel="books", xscale="log", yscale="log")
         axis.grid(visible=True, which="major", alpha=0.3)
-    axes[0].set_ylabel("ms of processor time")
+    axes[0].set_ylabel("ms of CPU time")
     axes[0].legend(frameon=False)
     figure.tight_layout()
     for suffix in ("png", "svg"):
@@ -339,7 +339,7 @@ def main() -> None:
     both = ["PostgreSQL", "SQLite"]
     parser.add_argument("--databases", nargs="+", choices=both, default=both, help="both by default")
     parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds, 15 by default")
-    parser.add_argument("--dry", action="store_true", help="print, and leave docs/ alone")
+    parser.add_argument("--dry", action="store_true", help="print only, do not change docs/")
     options = parser.parse_args()
     whole = all(getattr(options, name) == parser.get_default(name) for name in ("rows", "databases", "rounds"))
     with tempfile.TemporaryDirectory() as folder, postgres_server() as postgres:

@@ -39,12 +39,12 @@ COMBINATIONS = [
     pytest.param({"include_books": False, "include_apis": False}, id="neither"),
 ]
 
-# Who commits.
+# The author of commits.
 AUTHOR = {f"GIT_{who}_{what}": "me@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
 def need(there: object, what: str) -> None:
-    """Skip the test, or fail it where REQUIRE_EVERYTHING is set, unless what it needs is there."""
+    """Skip the test unless `there`, which it needs, is true; fail it where REQUIRE_EVERYTHING is set."""
     if there:
         return
     reason = f"needs {what}"
@@ -54,7 +54,7 @@ def need(there: object, what: str) -> None:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a process in a rendered project: this one's programs, no settings but these."""
+    """The environment of a process in a rendered project: our programs, and no settings but `variables`."""
     inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
     return {**inherited, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **variables}
@@ -72,20 +72,20 @@ class BakedProject:
 
     @property
     def files(self) -> set[str]:
-        """The files below the project's folder, with slashes."""
+        """The paths of all files, relative to the project directory, with slashes."""
         return {path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file()}
 
     def read(self, name: str) -> str:
         return (self.path / name).read_text(encoding="utf-8")
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace a text, which must be there once."""
+        """Replace `old`, which the file must contain once."""
         text = self.read(name)
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        assert text.count(old) == 1, f"{name} contains {old!r} {text.count(old)} times"
         (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
     def run(self, *command: str, status: int = 0, **variables: Any) -> str:
-        """What a command in the project's folder printed; it must exit with this status."""
+        """Run a command in the project directory and return its output; it must exit with this status."""
         process = subprocess.run(
             command,
             cwd=self.path,
@@ -106,19 +106,19 @@ Bake = Callable[..., BakedProject]
 
 
 def uv() -> str | None:
-    """The path of uv, which the tests' environment has."""
+    """The path of uv in the environment of the tests."""
     return shutil.which("uv", path=environment()["PATH"])
 
 
 def path_without(program: str) -> str:
-    """The PATH less the folders that hold the program."""
+    """The PATH without the directories that contain the program."""
     folders = os.environ["PATH"].split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if not (Path(folder) / program).exists())
 
 
 @contextlib.contextmanager
 def running(command: list[str], folder: Path, address: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A server, from the moment at which it answers at this address until the end of the block."""
+    """Run a server until the end of the block, which begins when it responds at this URL."""
     log = folder.parent / f"{folder.name}-server.log"
     with log.open("w+") as output:
         process = subprocess.Popen(
@@ -134,7 +134,7 @@ def running(command: list[str], folder: Path, address: str, **variables: str) ->
             wait_for(address, process, log)
             yield process
         finally:
-            # The whole group: a shell, uv and just start the server as a process of its own.
+            # The whole group: a shell, uv and just start the server as a child process.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             try:
@@ -146,7 +146,7 @@ def running(command: list[str], folder: Path, address: str, **variables: str) ->
 
 
 def wait_for(address: str, process: subprocess.Popen[str], log: Path, seconds: float = 300) -> None:
-    """Return when something answers at the address; fail with the log if the process ends or the time does.
+    """Return when a server responds at the URL; fail with the log if the process ends or the time is over.
 
     Some commands install the project first.
     """
@@ -158,27 +158,27 @@ def wait_for(address: str, process: subprocess.Popen[str], log: Path, seconds: f
             http_get(address)
             return
         time.sleep(0.05)
-    pytest.fail(f"nothing answers at {address} after {seconds} s:\n{log.read_text()}")
+    pytest.fail(f"no response from {address} after {seconds} s:\n{log.read_text()}")
 
 
 def wait_for_postgres(address: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
-    """Return when the server takes connections; fail with the log if the process ends or the time does."""
+    """Return when the server accepts connections; fail with the log if the process ends or the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(f"{address}/postgres"):
             return
         time.sleep(0.1)
-    pytest.fail(f"PostgreSQL does not answer (status {process.returncode}):\n{log.read_text()}")
+    pytest.fail(f"PostgreSQL does not accept connections (status {process.returncode}):\n{log.read_text()}")
 
 
 def postgres_program(name: str) -> str | None:
-    """The path of one of PostgreSQL's programs; Debian keeps them out of the PATH."""
+    """The path of a program of PostgreSQL; Debian keeps them out of the PATH."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
 
 
 def free_port() -> int:
-    """A port that nobody uses at the moment."""
+    """A port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -190,7 +190,7 @@ def full_isbn(digits: str) -> str:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that this one has started; Linux only."""
+    """The child processes; Linux only."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
 
 
@@ -201,7 +201,7 @@ def memory(pid: int) -> float:
 
 
 def new_database(server: str) -> str:
-    """The address of an empty database of this PostgreSQL server."""
+    """The URL of a new database on this PostgreSQL server."""
     name = f"test_{time.monotonic_ns()}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -210,13 +210,13 @@ def new_database(server: str) -> str:
 
 @contextlib.contextmanager
 def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server of the tests' own, without a database's name at its end."""
+    """Run a PostgreSQL server, and yield its URL without the name of a database."""
     initdb, server = postgres_program("initdb"), postgres_program("postgres")
     need(initdb and server, "PostgreSQL's server programs")
     assert initdb
     assert server
     as_owner: list[str] = []
-    # Short, because the path of a socket may have 107 bytes.
+    # Short: the path of a socket has at most 107 bytes.
     folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pg.XXXXXX"], text=True).strip())
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root.

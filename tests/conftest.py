@@ -1,4 +1,4 @@
-"""Fixtures of the template's tests: baking a project, and real services that it is used with."""
+"""Fixtures of the template's tests: baked projects, and real services."""
 
 import signal
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from baking import Bake, BakedProject, new_database, path_without, postgres_server
 
-# A shell lets what it starts in the background ignore Ctrl-C, and so all that the tests start.
+# A shell makes its background processes ignore Ctrl-C; the servers that the tests start must not inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def bake(cookies_session: Any) -> Bake:
-    """A function that renders a project with these answers; without uv on the PATH, so that nothing is locked."""
+    """A function that renders a project with these answers; without uv on the PATH, so that it makes no lock file."""
 
     def bake(**answers: Any) -> BakedProject:
         with pytest.MonkeyPatch.context() as patch:
@@ -27,12 +27,12 @@ def bake(cookies_session: Any) -> Bake:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL server of the tests' own, without a database's name at its end."""
+    """The URL of a PostgreSQL server, without the name of a database."""
     with postgres_server() as address:
         yield address
 
 
 @pytest.fixture
 def postgres_url(postgres: str) -> str:
-    """The address of an empty database."""
+    """The URL of a new database."""
     return new_database(postgres)

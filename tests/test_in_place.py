@@ -1,4 +1,4 @@
-"""The template's folder is a project that works without being rendered."""
+"""The template directory is a project that works without rendering."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from baking import TEMPLATE, BakedProject
 
 @pytest.fixture
 def in_place(tmp_path: Path) -> dict[str, Any]:
-    """The settings of a run that leaves nothing in the template's folder."""
+    """Settings for commands that leave no files in the template directory."""
     return {
         "SECRET_KEY": "in-place-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
         "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
@@ -26,7 +26,7 @@ def in_place(tmp_path: Path) -> dict[str, Any]:
         "mypy .",
         "python manage.py check --deploy --fail-level WARNING",
         "python manage.py makemigrations --check --dry-run",
-        "python manage.py spectacular --validate --fail-on-warn --file /dev/null",
+        "python manage.py spectacular --api-version v1 --validate --fail-on-warn --file /dev/null",
         "python manage.py migrate",
         "python -m pytest -p no:cacheprovider",
         "just --list",

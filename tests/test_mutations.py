@@ -62,7 +62,9 @@ MUTATIONS = {
     "escaping switched off on the page of a book": Mutation(
         "books/templates/books/book_detail.html", "{{ book.author }}", "{{ book.author|safe }}", PAGES
     ),
-    "CSRF protection missing": Mutation(SETTINGS, '    "django.middleware.csrf.CsrfViewMiddleware",\n', "", LOGIN),
+    "CSRF protection missing": Mutation(
+        SETTINGS, '    "django.middleware.csrf.CsrfViewMiddleware",\n', "", "core/tests/test_pages.py"
+    ),
     "books missing in the admin": Mutation("books/admin.py", "@admin.register(Book)\n", "", MODELS),
     "search of the admin without a limit": Mutation("books/admin.py", "[:MAX_FOUND]", "", MODELS),
     "tokens can be added in the admin": Mutation(
@@ -81,7 +83,7 @@ MUTATIONS = {
         "gunicorn.conf.py", "def set_accept_enabled", "def not_called", SERVERS
     ),
     "not ready but 200": Mutation("core/health.py", "status=200 if ok else 503", "status=200", SERVERS),
-    "any request id accepted": Mutation("core/middleware.py", "if REQUEST_ID.fullmatch(sent)", "if sent", MIDDLEWARE),
+    "any request id accepted": Mutation("core/middleware.py", "if REQUEST_ID.fullmatch(sent)", "if sent", SERVERS),
     "security headers missing": Mutation(
         SETTINGS, '    "core.middleware.SecurityHeadersMiddleware",\n', "", "core/tests"
     ),
@@ -141,7 +143,9 @@ MUTATIONS = {
     ),
     "changes of what the client has not seen": Mutation(VIEWSETS, 'expected != "*"', "False", VIEWSET_TESTS),
     "ETag without the state": Mutation(VIEWSETS, "state = state_of(instance)", 'state = "0" * 32', VIEWSET_TESTS),
-    "ETag without many-to-many relations": Mutation(VIEWSETS, "if field.many_to_many:", "if False:", VIEWSET_TESTS),
+    "ETag without many-to-many relations": Mutation(
+        VIEWSETS, "sorted(str(related.pk) for related in getattr(instance, field.name).all())", "[]", VIEWSET_TESTS
+    ),
     "rows not locked": Mutation(VIEWSETS, "                lock(instance)\n", "                pass\n", VIEWSET_TESTS),
     "creations without a transaction": Mutation(
         VIEWSETS, "    @transaction.atomic\n    def create", "    def create", VIEWSET_TESTS
@@ -186,7 +190,9 @@ MUTATIONS = {
     "null values in the wrong place": Mutation(
         KEYSET, 'connections[queryset.db].vendor in {"postgresql", "oracle"}', "True", KEYSET_TESTS
     ),
-    "rows repeated where values are equal": Mutation(KEYSET, "yield same & beyond", "yield beyond", KEYSET_TESTS),
+    "rows with null values missing": Mutation(
+        KEYSET, "if self.nullable and not self.nulls_first:", "if False:", KEYSET_TESTS
+    ),
     "list counts its rows": Mutation(
         KEYSET,
         "    signature, backwards, *values =",

@@ -1,4 +1,4 @@
-"""Seeding a rendered project with books, in a process that others stop."""
+"""Generated books in a rendered project, when the command is interrupted."""
 
 import signal
 import sqlite3
@@ -46,7 +46,7 @@ def test_seeding_that_was_stopped_halfway_is_completed_by_running_it_again(
             process.kill()
     assert printed == ("" if sent == signal.SIGKILL else "CommandError: Stopped. The same command adds the rest.\n")
     assert partly
-    # All that the command stands for would take a quarter of an hour.
+    # All rows of the first command would take a quarter of an hour.
     count = len(books(project)) + MORE
     project.manage("seed_books", "--count", str(count))
     complete = books(project)

@@ -1,4 +1,4 @@
-"""Rate limits that count exactly, in the cache: for login attempts and for the API's throttles."""
+"""Rate limits that count exactly, in the cache."""
 
 import logging
 import time

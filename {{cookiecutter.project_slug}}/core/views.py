@@ -23,7 +23,7 @@ TEXTS = {
     503: ("Not available", "The server cannot respond at the moment. Please try again later."),
 }
 
-# An open book.
+# The icon of all pages: an SVG image in 16 by 16 units.
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
     '<path fill="#2b5d8a" d="M2 3h5l1 1 1-1h5v10H9l-1 1-1-1H2z"/></svg>'

@@ -81,7 +81,7 @@ def seed(count: Any, stdout: Any = None, **options: Any) -> tuple[list[str], str
 
 def test_seeding_adds_the_same_rows_each_time_and_those_that_are_missing():
     first, output = seed(20)
-    assert "20 generated groups are in the database." in output
+    assert output.startswith("20 generated ")
     Group.objects.filter(name__in=first[10:]).delete()
     assert sorted(seed(20)[0]) == sorted(first)
     assert set(first) < set(seed(30)[0])
