@@ -125,7 +125,7 @@ def test_many_wrong_passwords_end_in_429(url, clock):
 
 
 @PAGES
-def test_the_limit_of_an_address_holds_whatever_names_it_tries(url):
+def test_the_limit_of_an_ip_address_holds_whatever_names_it_tries(url):
     for number in range(10):
         fail(url, 1, username=f"name {number}")
     assert attempt(url, username="another name").status_code == 429
@@ -134,7 +134,7 @@ def test_the_limit_of_an_address_holds_whatever_names_it_tries(url):
 
 
 @PAGES
-def test_the_limit_of_an_account_holds_whatever_addresses_are_used(url):
+def test_the_limit_of_an_account_holds_whatever_ip_addresses_are_used(url):
     User.objects.create_user("other", password=PASSWORD, is_staff=True)
     for number in range(10):
         fail(url, 1, address=f"10.0.1.{number}")

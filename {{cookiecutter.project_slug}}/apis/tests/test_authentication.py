@@ -285,7 +285,7 @@ def test_tokens_are_in_the_admin():
 
 @pytest.fixture
 def attempts(settings: Any, clock: Any) -> Any:
-    """Make attempts to log in from an address; three may fail."""
+    """Make attempts to log in from an IP address; three may fail."""
     settings.LOGIN_RATE = "3/hour"
     settings.TRUSTED_PROXIES = 1
 
@@ -297,7 +297,7 @@ def attempts(settings: Any, clock: Any) -> Any:
     return attempt
 
 
-def test_failed_attempts_of_an_address_are_limited(attempts, reader, clock):
+def test_failed_attempts_of_an_ip_address_are_limited(attempts, reader, clock):
     clock.now += 600
     for number in range(3):
         attempts(username=f"user {number}", status=401)
@@ -310,7 +310,7 @@ def test_failed_attempts_of_an_address_are_limited(attempts, reader, clock):
     attempts(status=200)
 
 
-def test_failed_attempts_for_an_account_are_limited_from_all_addresses(attempts, reader, editor):
+def test_failed_attempts_for_an_account_are_limited_from_all_ip_addresses(attempts, reader, editor):
     for number in range(3):
         attempts(password="wrong", address=f"10.0.0.{number}", status=401)
     attempts(address="10.0.0.9", status=429)
@@ -323,7 +323,7 @@ def test_successful_logins_are_not_limited(attempts, reader):
         attempts(status=200)
 
 
-def test_an_address_that_has_too_many_failures_still_has_its_tokens(attempts, reader, as_reader):
+def test_an_ip_address_that_has_too_many_failures_still_has_its_tokens(attempts, reader, as_reader):
     for status in (401, 401, 401, 429):
         attempts(password="wrong", status=status)
     as_reader("GET", USER, status=200, x_forwarded_for="10.0.0.1")

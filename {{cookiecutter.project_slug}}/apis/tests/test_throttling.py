@@ -59,13 +59,13 @@ def test_users_are_counted_apart_from_each_other_and_from_strangers(anon, as_rea
     api_of(reader)("GET", ROOT, status=429)
 
 
-def test_a_user_is_not_counted_by_address(as_reader, rate):
+def test_a_user_is_not_counted_by_ip_address(as_reader, rate):
     rate(anon="1/min")
     for _ in range(3):
         as_reader("GET", ROOT, status=200)
 
 
-def test_a_wrong_token_and_attempts_to_log_in_count_as_requests_of_an_address(anon, reader, rate):
+def test_a_wrong_token_and_attempts_to_log_in_count_as_requests_of_an_ip_address(anon, reader, rate):
     rate(anon="2/min")
     anon("POST", "/api/v1/auth/token/", {"username": "reader", "password": PASSWORD}, status=200)
     anon("GET", ROOT, status=200)
@@ -110,7 +110,7 @@ def test_the_api_responds_while_the_cache_is_down_and_the_log_says_so(anon, rate
         (1, "::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
     ],
 )
-def test_a_client_is_known_by_the_address_that_a_trusted_proxy_reports(
+def test_a_client_is_known_by_the_ip_address_that_a_trusted_proxy_reports(
     anon, rate, settings, proxies, first, second, throttled
 ):
     settings.TRUSTED_PROXIES = proxies

@@ -5,7 +5,7 @@ from django.utils.html import escape
 
 from django_project import urls
 
-# In front of whatever else answers at this address.
+# Before any other pattern for this URL.
 urlpatterns = [path("", include("core.urls")), *urls.urlpatterns]
 
 

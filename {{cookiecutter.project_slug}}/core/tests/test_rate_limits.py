@@ -80,7 +80,7 @@ def test_nothing_is_limited_while_the_cache_is_down_and_the_log_says_so(monkeypa
 
 
 def address(remote: str, forwarded: str | None = None) -> str:
-    """Return the address of a client whose request came from `remote` with this `X-Forwarded-For`."""
+    """Return the IP address of a client whose request came from `remote` with this `X-Forwarded-For`."""
     headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
     return client_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR=remote))
 
@@ -98,7 +98,7 @@ def address(remote: str, forwarded: str | None = None) -> str:
         (3, "10.0.0.1, 10.0.0.8", "10.0.0.1"),
     ],
 )
-def test_only_trusted_proxies_report_the_address_of_a_client(settings, proxies, forwarded, expected):
+def test_only_trusted_proxies_report_the_ip_address_of_a_client(settings, proxies, forwarded, expected):
     settings.TRUSTED_PROXIES = proxies
     assert address("10.0.0.9", forwarded) == expected
 

@@ -27,7 +27,7 @@ from django_project import asgi, wsgi
 
 
 @pytest.mark.django_db
-def test_the_wsgi_application_answers_whatever_the_query(settings):
+def test_the_wsgi_application_responds_whatever_the_query(settings):
     answer = []
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 1
 
@@ -41,7 +41,7 @@ def test_the_wsgi_application_answers_whatever_the_query(settings):
 
 # Django leaves it to Python to close the request's empty body.
 @pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
-def test_the_asgi_application_answers():
+def test_the_asgi_application_responds():
     async def exchange():
         scope = {"type": "http", "method": "GET", "path": "/health/live", "headers": [], "query_string": b""}
         server = ApplicationCommunicator(asgi.application, scope)
@@ -93,7 +93,7 @@ def test_models_have_their_migrations():
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
 
 
-def test_an_answer_carries_the_id_that_a_proxy_gave_the_request(client):
+def test_a_response_has_the_id_that_a_proxy_gave_the_request(client):
     assert client.get("/health/live", headers={"x-request-id": "from-the-proxy"})["X-Request-ID"] == "from-the-proxy"
 
 
@@ -104,7 +104,7 @@ def test_a_malformed_request_id_is_replaced(client, sent):
     assert len(answered) == 32
 
 
-def test_a_log_line_is_json_with_the_request_id_of_the_answer(client):
+def test_a_log_line_is_json_with_the_request_id_of_the_response(client):
     lines = StringIO()
     handler = logging.StreamHandler(lines)
     handler.addFilter(RequestIDFilter())
@@ -120,7 +120,7 @@ def test_a_log_line_is_json_with_the_request_id_of_the_answer(client):
     assert line["request_id"] == response["X-Request-ID"]
 
 
-def test_live_asks_neither_database_nor_cache(client):
+def test_live_queries_neither_database_nor_cache(client):
     # Without the mark django_db, any query fails.
     response = client.get("/health/live")
     assert response.status_code == 200
@@ -128,7 +128,7 @@ def test_live_asks_neither_database_nor_cache(client):
 
 
 @pytest.mark.django_db
-def test_ready_says_that_database_and_cache_answer(client):
+def test_ready_says_that_database_and_cache_respond(client):
     response = client.get("/health/ready")
     assert response.status_code == 200
     assert response.json() == {"status": "ok", "checks": {"database": "ok", "cache": "ok"}}
@@ -139,7 +139,7 @@ def test_ready_says_that_database_and_cache_answer(client):
     ("database", "cache", "broken"),
     [("unavailable", "ok", (connection, "cursor")), ("ok", "unavailable", (LocMemCache, "get"))],
 )
-def test_not_ready_while_one_of_them_does_not_answer(client, monkeypatch, database, cache, broken):
+def test_not_ready_while_one_of_them_does_not_respond(client, monkeypatch, database, cache, broken):
     monkeypatch.setattr(*broken, lambda *args, **options: None)
     response = client.get("/health/ready")
     assert response.status_code == 503
@@ -168,7 +168,7 @@ def test_the_environment_file_gets_a_secret_of_its_own(folder):
     assert (folder / ".env").read_text(encoding="utf-8") != first
 
 
-def test_an_environment_file_that_exists_is_left_alone(folder):
+def test_an_environment_file_that_exists_is_kept(folder):
     (folder / ".env").write_text("SECRET_KEY=mine\n", encoding="utf-8")
     assert not make_env_file(folder)
     assert (folder / ".env").read_text(encoding="utf-8") == "SECRET_KEY=mine\n"
