@@ -1,20 +1,22 @@
 """The commands `start` and `demo`, the base of `seed_…`, and the environment file."""
 
+import re
 import shutil
+import socket
 import subprocess
 import sys
 from io import StringIO
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.models import Group
 from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from core.environment import BASE_DIR
+from core.environment import BASE_DIR, make_env_file
 from core.management.commands import demo, start
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +57,53 @@ def test_the_process_that_reloads_prepares_nothing(prepared, monkeypatch):
     monkeypatch.setenv("RUN_MAIN", "true")
     call_command("start")
     assert prepared == ["serve"]
+
+
+def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings):
+    def fail(*args, **options):
+        raise OperationalError("unable to open database file\nwith details")
+
+    settings.WEB_PORT = 0  # any
+    monkeypatch.setattr("core.management.commands.start.MigrationExecutor", fail)
+    with pytest.raises(
+        CommandError, match=r"^The database cannot be used: unable to open database file\. DATABASE_URL"
+    ):
+        call_command("start")
+
+
+def test_a_taken_port_is_one_clear_line(settings):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings.WEB_PORT = taken.getsockname()[1]
+        with pytest.raises(CommandError, match=r"Port \d+ cannot be used .* Set WEB_PORT"):
+            call_command("start")
+
+
+# demo
+
+
+def test_the_demo_administrator_can_sign_in_with_the_printed_password(capsys):
+    call_command("demo")
+    password = re.search(r"password: (\S+)", capsys.readouterr().out)
+    assert password
+    admin = authenticate(username="admin", password=password[1])
+    assert admin
+    assert admin.is_superuser
+
+
+def test_demo_data_can_be_loaded_again(capsys):
+    call_command("demo")
+    capsys.readouterr()
+    call_command("demo")
+    assert "password:" not in capsys.readouterr().out
+    assert get_user_model().objects.count() == 1
+
+
+def test_demo_makes_no_administrator_of_a_user_who_is_there():
+    get_user_model().objects.create_user("admin")
+    with pytest.raises(CommandError, match="createsuperuser"):
+        call_command("demo", stdout=StringIO())
 
 
 # The base of seed_… commands, on a model that every project has
@@ -133,7 +182,30 @@ def test_seeding_that_is_stopped_says_how_to_go_on(monkeypatch):
 # The environment file
 
 
-def make_env_file(folder: Any) -> Any:
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with nothing but the example of an environment file."""
+    (tmp_path / ".env.example").write_bytes((BASE_DIR / ".env.example").read_bytes())
+    return tmp_path
+
+
+def test_the_environment_file_gets_a_secret_of_its_own(folder):
+    assert make_env_file(folder)
+    first = (folder / ".env").read_text(encoding="utf-8")
+    assert len(re.findall(r"(?m)^SECRET_KEY=[\w-]{50,}$", first)) == 1
+    assert (folder / ".env").stat().st_mode & 0o077 == 0
+    (folder / ".env").unlink()
+    make_env_file(folder)
+    assert (folder / ".env").read_text(encoding="utf-8") != first
+
+
+def test_an_environment_file_that_exists_is_kept(folder):
+    (folder / ".env").write_text("SECRET_KEY=mine\n", encoding="utf-8")
+    assert not make_env_file(folder)
+    assert (folder / ".env").read_text(encoding="utf-8") == "SECRET_KEY=mine\n"
+
+
+def run_module(folder: Any) -> Any:
     """Run the module of the environment file in a copy of the project."""
     (folder / "core").mkdir()
     for name in ("__init__.py", "environment.py"):
@@ -145,12 +217,12 @@ def make_env_file(folder: Any) -> Any:
 
 def test_the_module_makes_the_environment_file(tmp_path):
     shutil.copy(BASE_DIR / ".env.example", tmp_path)
-    assert make_env_file(tmp_path).returncode == 0
+    assert run_module(tmp_path).returncode == 0
     assert "SECRET_KEY=" in (tmp_path / ".env").read_text(encoding="utf-8")
 
 
 def test_an_environment_file_that_cannot_be_made_is_one_clear_line(tmp_path):
-    process = make_env_file(tmp_path)
+    process = run_module(tmp_path)
     assert process.returncode == 1
     assert process.stderr.startswith("Could not make .env: ")
     assert process.stderr.count("\n") == 1

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
@@ -44,6 +45,23 @@ def test_a_form_without_its_csrf_token_is_refused(settings):
     response = Client(enforce_csrf_checks=True).post("/form/", {"a": "b"})
     assert response.status_code == 403
     assert "<h1>Not allowed</h1>" in response.content.decode()
+
+
+def test_a_user_without_permission_gets_a_page(client, monkeypatch):
+    def refuse(self, request):
+        raise PermissionDenied
+
+    monkeypatch.setattr("django.contrib.admin.sites.AdminSite.has_permission", refuse)
+    response = client.get("/admin/login/")
+    assert response.status_code == 403
+    assert "<h1>Not allowed</h1>" in response.content.decode()
+
+
+def test_pages_that_name_no_icon_have_one(client):
+    response = client.get("/favicon.ico")
+    assert response.status_code == 200
+    assert response["Content-Type"] == "image/svg+xml"
+    assert response["Cache-Control"] == "max-age=86400"
 
 
 def test_an_unknown_host_name_is_refused(client):

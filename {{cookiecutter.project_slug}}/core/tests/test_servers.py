@@ -1,4 +1,4 @@
-"""The first start, and what servers, their probes and the log see of the project."""
+"""What servers, their probes and the log see of the project."""
 
 import asyncio
 import errno
@@ -6,7 +6,6 @@ import gc
 import json
 import logging
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -15,13 +14,12 @@ from io import StringIO
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
-from django.contrib.auth import authenticate, get_user_model
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.core.management import call_command
+from django.db import connection
 from django.test import RequestFactory
 
-from core.environment import BASE_DIR, make_env_file
+from core.environment import BASE_DIR
 from core.logs import JSONFormatter, RequestIDFilter
 from django_project import asgi, wsgi
 
@@ -135,6 +133,15 @@ def test_ready_says_that_database_and_cache_respond(client):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("url", ["/health/live", "/health/ready"])
+def test_the_response_of_a_probe_is_not_cached(client, url):
+    for response in (client.get(url), client.head(url)):
+        assert response.status_code == 200
+        assert response["Cache-Control"] == "no-store"
+    assert client.post(url).status_code == 404
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("database", "cache", "broken"),
     [("unavailable", "ok", (connection, "cursor")), ("ok", "unavailable", (LocMemCache, "get"))],
@@ -149,73 +156,3 @@ def test_not_ready_while_one_of_them_does_not_respond(client, monkeypatch, datab
 def test_probes_may_use_any_host_name_and_plain_http(client, settings):
     settings.SECURE_SSL_REDIRECT = True
     assert client.get("/health/live", headers={"host": "10.0.0.7"}).status_code == 200
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A folder with nothing but the example of an environment file."""
-    (tmp_path / ".env.example").write_bytes((BASE_DIR / ".env.example").read_bytes())
-    return tmp_path
-
-
-def test_the_environment_file_gets_a_secret_of_its_own(folder):
-    assert make_env_file(folder)
-    first = (folder / ".env").read_text(encoding="utf-8")
-    assert len(re.findall(r"(?m)^SECRET_KEY=[\w-]{50,}$", first)) == 1
-    assert (folder / ".env").stat().st_mode & 0o077 == 0
-    (folder / ".env").unlink()
-    make_env_file(folder)
-    assert (folder / ".env").read_text(encoding="utf-8") != first
-
-
-def test_an_environment_file_that_exists_is_kept(folder):
-    (folder / ".env").write_text("SECRET_KEY=mine\n", encoding="utf-8")
-    assert not make_env_file(folder)
-    assert (folder / ".env").read_text(encoding="utf-8") == "SECRET_KEY=mine\n"
-
-
-@pytest.mark.django_db
-def test_the_demo_administrator_can_sign_in_with_the_printed_password(capsys):
-    call_command("demo")
-    password = re.search(r"password: (\S+)", capsys.readouterr().out)
-    assert password
-    admin = authenticate(username="admin", password=password[1])
-    assert admin
-    assert admin.is_superuser
-
-
-@pytest.mark.django_db
-def test_demo_data_can_be_loaded_again(capsys):
-    call_command("demo")
-    capsys.readouterr()
-    call_command("demo")
-    assert "password:" not in capsys.readouterr().out
-    assert get_user_model().objects.count() == 1
-
-
-@pytest.mark.django_db
-def test_demo_makes_no_administrator_of_a_user_who_is_there():
-    get_user_model().objects.create_user("admin")
-    with pytest.raises(CommandError, match="createsuperuser"):
-        call_command("demo", stdout=StringIO())
-
-
-def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings):
-    def fail(*args, **options):
-        raise OperationalError("unable to open database file\nwith details")
-
-    settings.WEB_PORT = 0  # any
-    monkeypatch.setattr("core.management.commands.start.MigrationExecutor", fail)
-    with pytest.raises(
-        CommandError, match=r"^The database cannot be used: unable to open database file\. DATABASE_URL"
-    ):
-        call_command("start")
-
-
-def test_a_taken_port_is_one_clear_line(settings):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        settings.WEB_PORT = taken.getsockname()[1]
-        with pytest.raises(CommandError, match=r"Port \d+ cannot be used .* Set WEB_PORT"):
-            call_command("start")
