@@ -1,16 +1,11 @@
 """The first start, and what servers, their probes and the log see of the project."""
 
 import asyncio
-import errno
 import gc
 import json
 import logging
-import os
 import re
 import socket
-import subprocess
-import sys
-import time
 from io import StringIO
 
 import pytest
@@ -19,10 +14,12 @@ from django.contrib.auth import authenticate, get_user_model
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.http import HttpResponse
 from django.test import RequestFactory
 
 from core.environment import BASE_DIR, make_env_file
-from core.logs import JSONFormatter, RequestIDFilter
+from core.logs import AccessFormatter, JSONFormatter, RequestIDFilter
+from core.middleware import RequestIDMiddleware
 from django_project import asgi, wsgi
 
 
@@ -55,39 +52,6 @@ def test_the_asgi_application_answers():
     assert body["body"] == b'{"status": "ok"}'
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn forks its processes, which Windows cannot")
-def test_gunicorn_ends_slow_requests_and_refuses_new_ones_while_it_stops():
-    # Its worker class in gunicorn.conf.py relies on the inside of gunicorn, which a new version may change.
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address, port = free.getsockname(), free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--timeout=3", "django_project.wsgi"]
-    environment = {**os.environ, "SECRET_KEY": "k" * 50, "WEB_CONCURRENCY": "1"}
-    with subprocess.Popen(command, cwd=BASE_DIR, env=environment, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr
-            assert any("Booting worker" in line for line in server.stderr)
-            with socket.create_connection(address, timeout=30) as slow:
-                slow.sendall(b"GET / HTTP/1.1\r\n")
-                assert slow.recv(1) == b""
-            with socket.create_connection(address) as served:
-                served.sendall(b"GET / HTTP/1.1\r\n")
-                server.terminate()
-                refused = False
-                while not refused and server.poll() is None:
-                    time.sleep(0.1)
-                    with socket.socket() as new:
-                        refused = new.connect_ex(address) == errno.ECONNREFUSED
-                served.setblocking(False)
-                with pytest.raises(BlockingIOError):
-                    served.recv(1)
-            _, log = server.communicate(timeout=30)
-        finally:
-            server.kill()
-    assert "A request took longer than 3 s and was ended." in log
-    assert server.returncode == 0
-
-
 @pytest.mark.django_db
 def test_models_have_their_migrations():
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
@@ -118,6 +82,19 @@ def test_a_log_line_is_json_with_the_request_id_of_the_answer(client):
     assert line["message"] == "Not Found: /no-such-page/"
     assert line["level"] == "WARNING"
     assert line["request_id"] == response["X-Request-ID"]
+
+
+@pytest.mark.parametrize(("proxies", "address"), [(0, "127.0.0.1"), (1, "2001:db8::7"), (2, "203.0.113.9")])
+def test_the_access_log_has_the_clients_address_as_the_trusted_proxies_report_it(rf, settings, proxies, address):
+    settings.TRUSTED_PROXIES = proxies
+    request = rf.get("/books/", headers={"x-forwarded-for": "203.0.113.9, 2001:db8::7"})
+    RequestIDMiddleware(lambda request: HttpResponse())(request)
+    # As gunicorn names the variables of the WSGI environment.
+    facts = {"h": "127.0.0.1", "m": "GET", "U": "/books/", "s": "200"}
+    facts |= {f"{{{name}}}e": value for name, value in request.environ.items()}
+    record = logging.LogRecord("gunicorn.access", logging.INFO, "", 0, "%s", (facts,), None)
+    line = json.loads(AccessFormatter().format(record))
+    assert (line["address"], line["method"], line["path"], line["status"]) == (address, "GET", "/books/", 200)
 
 
 def test_live_asks_neither_database_nor_cache(client):
