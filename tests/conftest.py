@@ -8,6 +8,9 @@ import pytest
 from baking import Bake, BakedProject, new_database, path_without, postgres_server
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
+# Fixtures of the tests that need a Docker engine.
+pytest_plugins = ["containers"]
+
 # Seconds. A busy machine may need more than the five of httpx.
 DEFAULT_TIMEOUT_CONFIG.connect = DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.write = 60
 

@@ -14,7 +14,7 @@ from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
 
 ALWAYS = """
 .dockerignore .editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
-Dockerfile README.md conftest.py docker-compose.yml docs/docker.md gunicorn.conf.py justfile manage.py pyproject.toml
+Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md gunicorn.conf.py justfile manage.py pyproject.toml
 accounts/__init__.py accounts/admin.py accounts/migrations/0001_initial.py
 accounts/migrations/__init__.py accounts/models.py accounts/tests/test_accounts.py
 core/__init__.py core/environment.py core/health.py core/logs.py core/middleware.py
