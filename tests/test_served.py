@@ -222,6 +222,40 @@ def test_headers_decide_neither_address_nor_protocol_unless_a_proxy_is_trusted(b
         assert answer.json()["docs"] == f"{address}/api/docs/"
 
 
+def test_a_project_below_a_path_has_it_in_pages_static_files_and_the_schema(bake: Bake) -> None:
+    project, port = bake(), free_port()
+    variables = {"DEBUG": "false", "HTTPS": "false", "SCRIPT_NAME": "/library"}
+    project.manage("migrate", **variables)
+    project.manage("collectstatic", "--noinput", **variables)
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
+    server = f"http://127.0.0.1:{port}"
+    with running(command, project.path, f"{server}/library/health/live", **variables):
+        page = httpx.get(f"{server}/library/").text
+        links = set(re.findall(r'(?:href|src)="(/[^"]*)"', page))
+        assert any("/static/" in link for link in links)
+        assert {link.split("/")[1] for link in links} == {"library"}
+        assert {httpx.get(server + link, follow_redirects=True).status_code for link in links} == {200}
+        schema = httpx.get(f"{server}/library/api/schema/?format=json").json()
+        assert schema["servers"] == [{"url": "/library"}]
+        assert httpx.get(f"{server}/library/api/").json()["books"] == f"{server}/library/api/v1/books/"
+
+
+def test_without_static_files_errors_have_the_right_status_and_shape(bake: Bake) -> None:
+    project, port = bake(), free_port()
+    variables = {"DEBUG": "false", "HTTPS": "false"}
+    project.manage("migrate", **variables)
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
+    server = f"http://127.0.0.1:{port}"
+    with running(command, project.path, f"{server}/health/live", **variables):
+        assert httpx.get(f"{server}/api/v1/books/").status_code == 200
+        problem = httpx.get(f"{server}/api/nosuch")
+        assert (problem.status_code, problem.json()["code"]) == (404, "not_found")
+        assert httpx.get(server, headers={"host": "evil.example"}).status_code == 400
+        page = httpx.get(server)
+        assert (page.status_code, "<h1>Server error</h1>" in page.text) == (500, True)
+    assert "core.I001" in project.manage("check", "--deploy", "--fail-level", "WARNING", DEBUG="false")
+
+
 def test_requests_wait_for_new_connections_after_an_unnoticed_restart_of_the_database(
     bake: Bake, postgres: str
 ) -> None:

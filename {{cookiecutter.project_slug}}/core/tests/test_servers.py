@@ -17,6 +17,7 @@ from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from core.checks import check_static_files
 from core.environment import BASE_DIR, make_env_file
 from core.logs import AccessFormatter, JSONFormatter, RequestIDFilter
 from core.middleware import RequestIDMiddleware
@@ -113,14 +114,45 @@ def test_ready_says_that_database_and_cache_answer(client):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("database", "cache", "broken"),
-    [("unavailable", "ok", (connection, "cursor")), ("ok", "unavailable", (LocMemCache, "get"))],
+    ("status", "database", "cache", "broken"),
+    [(503, "unavailable", "ok", (connection, "cursor")), (200, "ok", "unavailable", (LocMemCache, "get"))],
 )
-def test_not_ready_while_one_of_them_does_not_answer(client, monkeypatch, database, cache, broken):
+def test_not_ready_without_the_database_and_ready_without_the_cache(
+    client, monkeypatch, status, database, cache, broken
+):
     monkeypatch.setattr(*broken, lambda *args, **options: None)
     response = client.get("/health/ready")
-    assert response.status_code == 503
-    assert response.json() == {"status": "unavailable", "checks": {"database": database, "cache": cache}}
+    assert response.status_code == status
+    assert response.json()["checks"] == {"database": database, "cache": cache}
+
+
+@pytest.fixture
+def no_static_files(settings, tmp_path):
+    """The storage of production, and no file in it."""
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+
+
+def test_error_pages_need_no_static_files(client, no_static_files):
+    response = client.get("/no-such-page/")
+    assert response.status_code == 404
+    assert "<h1>Page not found</h1>" in response.text
+
+
+def test_the_check_for_deployment_names_missing_static_files(no_static_files):
+    assert [message.id for message in check_static_files(None)] == ["core.I001"]
+
+
+def test_the_check_for_deployment_accepts_static_files_that_are_there(settings):
+    settings.DEBUG = True
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    assert check_static_files(None) == []
 
 
 def test_probes_may_use_any_host_name_and_plain_http(client, settings):
@@ -177,11 +209,13 @@ def test_demo_makes_no_administrator_of_a_user_who_is_there():
         call_command("demo", stdout=StringIO())
 
 
-def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings):
+def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch):
     def fail(*args, **options):
         raise OperationalError("unable to open database file\nwith details")
 
-    settings.WEB_PORT = 0  # any
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("WEB_PORT", str(free.getsockname()[1]))
     monkeypatch.setattr("core.management.commands.start.MigrationExecutor", fail)
     with pytest.raises(
         CommandError, match=r"^The database cannot be used: unable to open database file\. DATABASE_URL"
@@ -189,10 +223,17 @@ def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings)
         call_command("start")
 
 
-def test_a_taken_port_is_one_clear_line(settings):
+def test_a_taken_port_is_one_clear_line(monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        settings.WEB_PORT = taken.getsockname()[1]
+        monkeypatch.setenv("WEB_PORT", str(taken.getsockname()[1]))
         with pytest.raises(CommandError, match=r"Port \d+ cannot be used .* Set WEB_PORT"):
             call_command("start")
+
+
+@pytest.mark.parametrize("port", ["80000", "tcp://10.0.0.7:8000"])
+def test_a_wrong_port_is_one_clear_line(monkeypatch, port):
+    monkeypatch.setenv("WEB_PORT", port)
+    with pytest.raises(CommandError, match=r'"WEB_PORT" invalid: .* Set it in the environment or in \.env\.$'):
+        call_command("start")

@@ -51,7 +51,9 @@ def run(code, environment):
         ({}, "hasattr(s, 'SECURE_PROXY_SSL_HEADER')", "False"),
         ({"TRUSTED_PROXIES": "1"}, "s.SECURE_PROXY_SSL_HEADER", "('HTTP_X_FORWARDED_PROTO', 'https')"),
         ({"LOG_LEVEL": "ERROR"}, "s.LOGGING['root']['level']", "ERROR"),
-        ({"WEB_PORT": "8123"}, "s.WEB_PORT", "8123"),
+        # As Kubernetes sets it for a service that is named web.
+        ({"WEB_PORT": "tcp://10.0.0.7:8000"}, "s.DEBUG", "False"),
+        ({"SCRIPT_NAME": "/library"}, "s.FORCE_SCRIPT_NAME", "/library"),
     ],
 )
 def test_a_variable_decides_a_setting(environment, expression, expected):
@@ -59,8 +61,24 @@ def test_a_variable_decides_a_setting(environment, expression, expected):
     assert process.stdout.strip() == expected, process.stderr
 
 
+def test_secrets_come_from_files(tmp_path):
+    (tmp_path / "key").write_text("k" * 50 + "\n", encoding="utf-8")
+    (tmp_path / "url").write_text("postgres://u:p@db/d\n", encoding="utf-8")
+    files = {"SECRET_KEY_FILE": str(tmp_path / "key"), "DATABASE_URL_FILE": str(tmp_path / "url")}
+    process = run("print(s.SECRET_KEY, s.DATABASES['default']['HOST'])", files)
+    assert process.stdout.split() == ["k" * 50, "db"], process.stderr
+
+
+def test_a_secret_file_that_is_missing_is_one_clear_line(tmp_path):
+    process = run("", {"SECRET_KEY_FILE": str(tmp_path / "none")})
+    assert process.returncode == 1
+    assert process.stderr.count("\n") == 1
+    assert "SECRET_KEY_FILE" in process.stderr
+
+
 BAD = """SECRET_KEY=; DATABASE_URL=not a database; DATABASE_URL=postgres://user:p#ss@host:port/name; DEBUG=perhaps;
-WEB_PORT=80000; LOG_LEVEL=LOUD; TRUSTED_PROXIES=-1; STATEMENT_TIMEOUT=5s; WEB_CONCURRENCY=0; CACHE_URL=localhost"""
+LOG_LEVEL=LOUD; TRUSTED_PROXIES=-1; STATEMENT_TIMEOUT=5s; WEB_CONCURRENCY=0; CACHE_URL=localhost;
+SCRIPT_NAME=library; SCRIPT_NAME=/library/"""
 
 
 @pytest.mark.parametrize("bad", ["SECRET_KEY", *map(str.strip, BAD.split(";"))])
