@@ -102,3 +102,19 @@ def test_the_image_is_at_most_ninety_megabytes_larger_than_its_base(project: Bak
 
 def test_hadolint_finds_nothing(project: BakedProject) -> None:
     project.run("hadolint", "Dockerfile")
+
+
+def test_an_image_from_a_clone_that_only_its_owner_can_read_works_under_any_uid(project: BakedProject) -> None:
+    modes = {path: path.stat().st_mode for path in project.path.rglob("*")}
+    name = f"{project.path.name}-umask"
+    try:
+        for path, mode in modes.items():
+            path.chmod(mode & 0o700)
+        project.run("docker", "build", "--tag", name, ".")
+        run = ["docker", "run", "--rm", "--user=40000:40000", "--env=SECRET_KEY=" + "k" * 50, name]
+        project.run(*run, "python", "manage.py", "check")
+        project.run(*run, "test", "-r", "/app/staticfiles/staticfiles.json")
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+        project.run("docker", "image", "rm", "--force", name)
