@@ -25,8 +25,7 @@ ready() {
 # Send new requests to the service; the others have five seconds, and then `graceful_timeout`, to finish.
 switch() {
     for proxy in $(compose ps --services | grep --line-regexp --regexp proxy --regexp https); do
-        output=$(compose exec -T --env "UPSTREAM=$1" "$proxy" \
-            caddy reload --config /etc/caddy/Caddyfile --adapter caddyfile 2>&1) || { echo "$output"; return 1; }
+        compose exec -T "$proxy" sh -c "echo $1 > /etc/caddy/next && mv /etc/caddy/next /etc/caddy/upstream" || return 1
     done
     sleep 5
 }
