@@ -11,13 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
-from baking import COMBINATIONS, Bake, BakedProject, environment
+from baking import COMBINATIONS, Bake, BakedProject, environment, free_port
 from containers import (
     Stack,
     bake_with_lock,
     build,
     containers,
-    free_port,
     isbn,
     loading,
     stored,
@@ -160,7 +159,7 @@ def test_a_database_that_falls_silent_is_a_clear_answer(stack: Stack) -> None:
 def test_a_stop_finishes_what_is_in_flight_and_ends_with_status_zero_within_ten_seconds(project: BakedProject) -> None:
     body = b'{"username": "nobody", "password": "wrong"}'
     head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    port = free_port()
+    port = str(free_port())
     # Without the proxy, which would wait for the whole request.
     with containers(project, services={"web": {"ports": [f"127.0.0.1:{port}:8000"]}}) as stack:
         stack.up()
