@@ -1,10 +1,6 @@
 """A project under gunicorn, on each database, used over HTTP."""
 
-import contextlib
 import re
-import signal
-import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -207,15 +203,13 @@ def test_a_form_is_accepted_behind_a_proxy_under_the_name_that_the_settings_trus
         assert http_post(address, headers=headers, data=data).status_code == status
 
 
-def test_all_threads_together_stay_below_the_limit_of_the_container(bake: Bake) -> None:
+def test_the_threads_of_eight_processes_stay_below_the_limit_of_the_container(bake: Bake) -> None:
     project = bake()
     limit = yaml.safe_load(project.read("docker-compose.yml"))["services"]["web"]["deploy"]["resources"]["limits"][
         "pids"
     ]
     code = "import runpy; print(runpy.run_path('gunicorn.conf.py')['threads'])"
-    for workers in (1, 2, 4, 8, 64):
-        threads = int(project.run("python", "-c", code, WEB_CONCURRENCY=str(workers)))
-        assert 0 < workers * (threads + 1) < limit
+    assert 0 < 8 * (int(project.run("python", "-c", code)) + 1) < limit
 
 
 def test_the_root_of_the_api_lists_the_resources_of_its_router_alone(bake: Bake) -> None:
@@ -226,52 +220,6 @@ def test_the_root_of_the_api_lists_the_resources_of_its_router_alone(bake: Bake)
     code = "from django.test import Client; print(sorted(Client(headers={'host': 'localhost'}).get('/api/').json()))"
     listed = project.manage("shell", "--verbosity=0", "--command", code, DEBUG="true")
     assert listed.strip() == "['books', 'docs', 'schema', 'token', 'user']"
-
-
-@pytest.mark.parametrize("start", [b"X-Slow: ", b"Content-Length: 5000\r\n\r\n{"], ids=["headers", "body"])
-def test_a_client_that_takes_too_long_for_a_request_is_disconnected(bake: Bake, start: bytes) -> None:
-    project, port = bake(), free_port()
-    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--timeout", "2"]
-    head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    with (
-        running(command, project.path, f"http://127.0.0.1:{port}/health/live"),
-        socket.create_connection(("127.0.0.1", port)) as client,
-    ):
-        client.settimeout(0.2)
-        client.sendall(head + start)
-        began = time.monotonic()
-        while time.monotonic() - began < 10:
-            try:
-                client.sendall(b" ")
-                if not client.recv(1000):
-                    break
-            except TimeoutError:
-                continue
-            except OSError:
-                break
-        assert 1 < time.monotonic() - began < 6
-        assert http_get(f"http://127.0.0.1:{port}/health/live").status_code == 200
-
-
-REQUESTS = {
-    "read": b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-    "half sent": b"POST /admin/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\na",
-}
-
-
-@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-def test_clients_that_keep_their_connections_open_do_not_block_others(bake: Bake, request_: bytes) -> None:
-    project, port = bake(), free_port()
-    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
-    address = f"http://127.0.0.1:{port}/health/live"
-    with running(command, project.path, address, HTTPS="false"), contextlib.ExitStack() as clients:
-        for _ in range(50):
-            client = clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
-            client.sendall(request_)
-        # gunicorn waits five seconds for the rest of a request, and two for each client to close.
-        end = time.monotonic() + 8
-        while time.monotonic() < end:
-            assert http_get(address).status_code == 200
 
 
 def test_headers_of_untrusted_proxies_are_ignored(bake: Bake) -> None:
@@ -285,7 +233,43 @@ def test_headers_of_untrusted_proxies_are_ignored(bake: Bake) -> None:
         assert response.json()["docs"] == f"{address}/api/docs/"
 
 
-def test_dead_connections_of_the_pool_are_replaced(bake: Bake, postgres: str) -> None:
+def test_a_project_below_a_path_has_it_in_pages_static_files_and_the_schema(bake: Bake) -> None:
+    project, port = bake(), free_port()
+    variables = {"DEBUG": "false", "HTTPS": "false", "SCRIPT_NAME": "/library"}
+    project.manage("migrate", **variables)
+    project.manage("collectstatic", "--noinput", **variables)
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
+    server = f"http://127.0.0.1:{port}"
+    with running(command, project.path, f"{server}/library/health/live", **variables):
+        page = http_get(f"{server}/library/").text
+        links = set(re.findall(r'(?:href|src)="(/[^"]*)"', page))
+        assert any("/static/" in link for link in links)
+        assert {link.split("/")[1] for link in links} == {"library"}
+        assert {http_get(server + link, follow_redirects=True).status_code for link in links} == {200}
+        schema = http_get(f"{server}/library/api/schema/?format=json").json()
+        assert schema["servers"] == [{"url": "/library"}]
+        assert http_get(f"{server}/library/api/").json()["books"] == f"{server}/library/api/v1/books/"
+
+
+def test_without_static_files_errors_have_the_right_status_and_shape(bake: Bake) -> None:
+    project, port = bake(), free_port()
+    variables = {"DEBUG": "false", "HTTPS": "false"}
+    project.manage("migrate", **variables)
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
+    server = f"http://127.0.0.1:{port}"
+    with running(command, project.path, f"{server}/health/live", **variables):
+        assert http_get(f"{server}/api/v1/books/").status_code == 200
+        problem = http_get(f"{server}/api/nosuch")
+        assert (problem.status_code, problem.json()["code"]) == (404, "not_found")
+        assert http_get(server, headers={"host": "evil.example"}).status_code == 400
+        page = http_get(server)
+        assert (page.status_code, "<h1>Server error</h1>" in page.text) == (500, True)
+    assert "core.I001" in project.manage("check", "--deploy", "--fail-level", "WARNING", DEBUG="false")
+
+
+def test_requests_wait_for_new_connections_after_an_unnoticed_restart_of_the_database(
+    bake: Bake, postgres: str
+) -> None:
     project, port, database = bake(), free_port(), new_database(postgres)
     variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": database, "THROTTLE_ANON": "1000000/min"}
     project.manage("migrate", **variables)
@@ -296,49 +280,14 @@ def test_dead_connections_of_the_pool_are_replaced(bake: Bake, postgres: str) ->
         return http_get(books).status_code
 
     with running(command, project.path, books, **variables), psycopg.connect(database, autocommit=True) as connection:
+        # All connections of the pool are used, and then broken.
         with ThreadPoolExecutor(24) as clients:
             assert set(clients.map(get, range(200))) == {200}
         name = database.rpartition("/")[2]
         others = "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
         killed = connection.execute(f"SELECT pg_terminate_backend(pid) {others}", [name]).fetchall()
-        assert len(killed) > 1
+        assert len(killed) == 4
         assert {get(number) for number in range(5)} == {200}
-
-
-def test_a_server_that_stops_responds_to_accepted_requests_and_refuses_others(bake: Bake) -> None:
-    project, port = bake(), free_port()
-    with (project.path / "gunicorn.conf.py").open("a", encoding="utf-8") as settings:
-        # A process that is still starting must stop, too.
-        settings.write("def post_fork(server, worker):\n    time.sleep(worker.age - 1)\n")
-    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    head = b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    variables = {"DEBUG": "false", "HTTPS": "false"}
-
-    with (
-        running(command, project.path, f"http://127.0.0.1:{port}/health/live", **variables) as server,
-        contextlib.ExitStack() as stack,
-    ):
-
-        def connect() -> socket.socket:
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
-            client.sendall(head + b"Content-Length: 10\r\n\r\n")
-            return client
-
-        clients = [connect() for _ in range(20)]
-        server.send_signal(signal.SIGTERM)
-        # Whoever still got through would wait until the others have ended, and be cut off then.
-        refused = False
-        while not refused and len(clients) < 300:
-            time.sleep(0.02)
-            try:
-                clients.append(connect())
-            except ConnectionRefusedError:
-                refused = True
-        assert refused
-        assert server.poll() is None
-        for client in clients:
-            client.sendall(b"0123456789")
-        assert {client.recv(1000)[:12] for client in clients} <= {b"HTTP/1.1 400", b"HTTP/1.1 429"}
 
 
 def test_the_projects_own_tests_pass_on_postgresql(bake: Bake, postgres_url: str) -> None:

@@ -28,6 +28,8 @@ def check_cache() -> None:
 
 
 CHECKS = {"database": check_database, "cache": check_cache}
+# Without a cache, requests are served, but not counted.
+OPTIONAL = {"cache"}
 
 
 def live() -> JsonResponse:
@@ -36,8 +38,9 @@ def live() -> JsonResponse:
 
 
 def ready() -> JsonResponse:
-    """200 if all dependencies of a request respond, else 503 with the names of those that do not."""
+    """200 if all dependencies that a request needs respond, else 503. Reports the optional ones as well."""
     checks = {}
+    ok = True
     for name, check in CHECKS.items():
         try:
             check()
@@ -45,7 +48,7 @@ def ready() -> JsonResponse:
         except Exception:
             logger.warning("The %s is unavailable.", name, exc_info=True)
             checks[name] = "unavailable"
-    ok = set(checks.values()) == {"ok"}
+            ok = ok and name in OPTIONAL
     return JsonResponse({"status": "ok" if ok else "unavailable", "checks": checks}, status=200 if ok else 503)
 
 

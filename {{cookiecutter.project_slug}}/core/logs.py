@@ -34,14 +34,17 @@ class JSONFormatter(logging.Formatter):
 
 
 class AccessFormatter(logging.Formatter):
-    """Format a record of gunicorn's access log, whose arguments are the facts of a request and its answer."""
+    """Format a record of gunicorn's access log.
+
+    Its arguments are named as in https://gunicorn.org/reference/settings/#access_log_format
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         facts = record.args if isinstance(record.args, dict) else {}
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "logger": record.name,
-            "address": facts.get("h"),
+            "address": facts.get("{client_address}e", facts.get("h")),
             "method": facts.get("m"),
             "path": facts.get("U"),
             "status": int(facts.get("s", 0)),

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.middleware import common
 
 from core.logs import request_id
+from core.rate_limits import forwarded_address
 from core.views import error_page
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -27,7 +28,10 @@ HEADERS = {
 
 
 class RequestIDMiddleware:
-    """Use the id that a proxy sends in `X-Request-ID` if it is well-formed, else create one."""
+    """Use the id that a proxy sends in `X-Request-ID` if it is well-formed, else create one.
+
+    Also pass the client's address on to the server's access log, by the WSGI environment.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -37,6 +41,7 @@ class RequestIDMiddleware:
         current = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
         # Not reset afterwards: Django logs an error response after the last middleware.
         request_id.set(current)
+        request.META["client_address"] = forwarded_address(request)
         response = self.get_response(request)
         response[REQUEST_ID_HEADER] = current
         return response

@@ -50,10 +50,10 @@ def window_of(key: str, duration: int, now: float) -> str:
     return f"rate:{key}:{int(now // duration)}"
 
 
-def client_address(request: HttpRequest) -> str:
-    """Return the client's IP address, as the outermost of TRUSTED_PROXIES reports it; an IPv6 client's /64 network.
+def forwarded_address(request: HttpRequest) -> str:
+    """Return the client's IP address, as the outermost of TRUSTED_PROXIES reports it.
 
-    An IPv6 client has all addresses of its network, so that limits by single addresses would not hold.
+    The result is not validated: it is whatever text the proxy has sent.
     """
     text = str(request.META.get("REMOTE_ADDR", ""))
     forwarded = request.headers.get("X-Forwarded-For")
@@ -64,6 +64,15 @@ def client_address(request: HttpRequest) -> str:
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    return text
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the client's IP address for counting: that of an IPv6 client is its /64 network.
+
+    An IPv6 client has all addresses of its network, so that limits by single addresses would not hold.
+    """
+    text = forwarded_address(request)
     try:
         address = ip_address(text)
     except ValueError:

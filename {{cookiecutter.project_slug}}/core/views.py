@@ -38,7 +38,12 @@ def icon(request: HttpRequest) -> HttpResponse:
 def error_page(status: int) -> HttpResponse:
     """Return the page for this status, one of `TEXTS`."""
     title, text = TEXTS[status]
-    return HttpResponse(render_to_string("error.html", {**project(), "title": title, "text": text}), status=status)
+    try:
+        page: str = render_to_string("error.html", {**project(), "title": title, "text": text})
+    except ValueError:
+        # The static files have not been collected, so that the page has no style.
+        page = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{text}</p>"
+    return HttpResponse(page, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -8,7 +8,9 @@ import logging
 import sys
 from pathlib import Path
 
-from environs import Env, EnvError, validate
+from environs import FileAwareEnv, validate
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -21,7 +23,8 @@ PROJECT = {
 # A rate limit, such as 120/min.
 RATE = validate.Regexp(r"[1-9][0-9]*/(sec|min|hour|day)\Z", error="Write it as 5/sec, 120/min, 1000/hour or 9000/day.")
 
-env = Env()
+# Each variable can also come from a file, such as SECRET_KEY from the file that SECRET_KEY_FILE names.
+env = FileAwareEnv(strip_whitespace=True)
 env.read_env(BASE_DIR / ".env", recurse=False)
 try:
     DEBUG = env.bool("DEBUG", False)
@@ -39,7 +42,10 @@ try:
     )
     STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", 0, validate=validate.Range(min=0))
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 1, validate=validate.Range(min=1))
-    WEB_PORT = env.int("WEB_PORT", 8000, validate=validate.Range(min=1, max=65535))
+    # The path below which a proxy serves the project.
+    SCRIPT_NAME = env.str(
+        "SCRIPT_NAME", "", validate=validate.Regexp(r"(/[\w.~-]+)*\Z", error="Write it as /library.")
+    )
     LOGIN_RATE = env.str("THROTTLE_LOGIN", "10/min", validate=RATE)
     # % if cookiecutter.include_apis
     CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [], subcast=str.strip)
@@ -48,7 +54,7 @@ try:
         "user": env.str("THROTTLE_USER", "600/min", validate=RATE),
     }
     # % endif
-except EnvError as error:
+except ValueError as error:
     sys.exit(f"{str(error).rstrip('.')}. Set it in the environment or in .env; .env.example lists all variables.")
 
 INSTALLED_APPS = [
@@ -126,6 +132,7 @@ NAVIGATION = [
 ]
 
 WSGI_APPLICATION = "django_project.wsgi.application"
+FORCE_SCRIPT_NAME = SCRIPT_NAME or None
 
 # https://docs.djangoproject.com/en/5.2/ref/databases/
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
@@ -140,28 +147,31 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
     # The pool checks a connection before a request uses it. After a restart of the database it replaces dead ones one by
     # one, with pauses that double: with four, none waits longer than `timeout`. All processes together stay below the
-    # hundred connections that PostgreSQL allows.
+    # hundred connections that PostgreSQL allows. core/database.py sets the statement timeout.
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
-        "max_size": max(2, min(4, 80 // WEB_CONCURRENCY)),
+        "max_size": max(1, min(4, 80 // WEB_CONCURRENCY)),
         "max_idle": 60,
         "timeout": 10,
         "reconnect_timeout": 5,
     }
-    given = DATABASE.get("OPTIONS", {})
     DATABASE["OPTIONS"] = {
         # Seconds and milliseconds until a host that does not respond is given up.
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,
-        **given,
+        **DATABASE.get("OPTIONS", {}),
         "pool": pool,
-        "options": f"{given.get('options', '')} -c statement_timeout={STATEMENT_TIMEOUT}".strip(),
     }
 DATABASES = {"default": DATABASE}
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        # Seconds. The cache is optional: requests do not wait for one that is down, and do without.
+        "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": Retry(NoBackoff(), 0)},
+    }
     if CACHE_URL
     # The default of 300 entries would evict throttle counters.
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
@@ -185,7 +195,7 @@ USE_I18N = True
 USE_TZ = True
 
 # https://whitenoise.readthedocs.io/en/stable/django.html
-STATIC_URL = "static/"
+STATIC_URL = f"{SCRIPT_NAME}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # Pages link to the names with a hash alone; without the others an image is 10 MB smaller.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
@@ -254,6 +264,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": PROJECT["description"],
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
+    "SERVERS": [{"url": SCRIPT_NAME}] if SCRIPT_NAME else [],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,

@@ -26,10 +26,17 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def prepared(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[str]:
+def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `start` use a port that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("WEB_PORT", str(free.getsockname()[1]))
+
+
+@pytest.fixture
+def prepared(monkeypatch: pytest.MonkeyPatch, free_port: None) -> list[str]:
     """Record what `start` does instead of doing it."""
     calls: list[str] = []
-    settings.WEB_PORT = 0  # any
     monkeypatch.delenv("RUN_MAIN", raising=False)
     monkeypatch.setattr(start, "call_command", lambda name, **options: calls.append(name))
     monkeypatch.setattr(RunserverCommand, "handle", lambda *args, **options: calls.append("serve"))
@@ -59,11 +66,10 @@ def test_the_process_that_reloads_prepares_nothing(prepared, monkeypatch):
     assert prepared == ["serve"]
 
 
-def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings):
+def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, free_port):
     def fail(*args, **options):
         raise OperationalError("unable to open database file\nwith details")
 
-    settings.WEB_PORT = 0  # any
     monkeypatch.setattr("core.management.commands.start.MigrationExecutor", fail)
     with pytest.raises(
         CommandError, match=r"^The database cannot be used: unable to open database file\. DATABASE_URL"
@@ -71,13 +77,20 @@ def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, settings)
         call_command("start")
 
 
-def test_a_taken_port_is_one_clear_line(settings):
+def test_a_taken_port_is_one_clear_line(monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        settings.WEB_PORT = taken.getsockname()[1]
+        monkeypatch.setenv("WEB_PORT", str(taken.getsockname()[1]))
         with pytest.raises(CommandError, match=r"Port \d+ cannot be used .* Set WEB_PORT"):
             call_command("start")
+
+
+@pytest.mark.parametrize("port", ["80000", "tcp://10.0.0.7:8000"])
+def test_a_wrong_port_is_one_clear_line(monkeypatch, port):
+    monkeypatch.setenv("WEB_PORT", port)
+    with pytest.raises(CommandError, match=r'"WEB_PORT" invalid: .* Set it in the environment or in \.env\.$'):
+        call_command("start")
 
 
 # demo

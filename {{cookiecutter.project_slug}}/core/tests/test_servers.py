@@ -1,15 +1,9 @@
 """What servers, their probes and the log see of the project."""
 
 import asyncio
-import errno
 import gc
 import json
 import logging
-import os
-import socket
-import subprocess
-import sys
-import time
 from io import StringIO
 
 import pytest
@@ -17,10 +11,12 @@ from asgiref.testing import ApplicationCommunicator
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
 from django.db import connection
+from django.http import HttpResponse
 from django.test import RequestFactory
 
-from core.environment import BASE_DIR
-from core.logs import JSONFormatter, RequestIDFilter
+from core.checks import check_static_files
+from core.logs import AccessFormatter, JSONFormatter, RequestIDFilter
+from core.middleware import RequestIDMiddleware
 from django_project import asgi, wsgi
 
 
@@ -51,39 +47,6 @@ def test_the_asgi_application_responds():
     gc.collect()
     assert start["status"] == 200
     assert body["body"] == b'{"status": "ok"}'
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn forks its processes, which Windows cannot")
-def test_gunicorn_ends_slow_requests_and_refuses_new_ones_while_it_stops():
-    # Its worker class in gunicorn.conf.py relies on the inside of gunicorn, which a new version may change.
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address, port = free.getsockname(), free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--timeout=3", "django_project.wsgi"]
-    environment = {**os.environ, "SECRET_KEY": "k" * 50, "WEB_CONCURRENCY": "1"}
-    with subprocess.Popen(command, cwd=BASE_DIR, env=environment, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr
-            assert any("Booting worker" in line for line in server.stderr)
-            with socket.create_connection(address, timeout=30) as slow:
-                slow.sendall(b"GET / HTTP/1.1\r\n")
-                assert slow.recv(1) == b""
-            with socket.create_connection(address) as served:
-                served.sendall(b"GET / HTTP/1.1\r\n")
-                server.terminate()
-                refused = False
-                while not refused and server.poll() is None:
-                    time.sleep(0.1)
-                    with socket.socket() as new:
-                        refused = new.connect_ex(address) == errno.ECONNREFUSED
-                served.setblocking(False)
-                with pytest.raises(BlockingIOError):
-                    served.recv(1)
-            _, log = server.communicate(timeout=30)
-        finally:
-            server.kill()
-    assert "A request took longer than 3 s and was ended." in log
-    assert server.returncode == 0
 
 
 @pytest.mark.django_db
@@ -118,6 +81,19 @@ def test_a_log_line_is_json_with_the_request_id_of_the_response(client):
     assert line["request_id"] == response["X-Request-ID"]
 
 
+@pytest.mark.parametrize(("proxies", "address"), [(0, "127.0.0.1"), (1, "2001:db8::7"), (2, "203.0.113.9")])
+def test_the_access_log_has_the_clients_address_as_the_trusted_proxies_report_it(rf, settings, proxies, address):
+    settings.TRUSTED_PROXIES = proxies
+    request = rf.get("/books/", headers={"x-forwarded-for": "203.0.113.9, 2001:db8::7"})
+    RequestIDMiddleware(lambda request: HttpResponse())(request)
+    # As gunicorn names the variables of the WSGI environment.
+    facts = {"h": "127.0.0.1", "m": "GET", "U": "/books/", "s": "200"}
+    facts |= {f"{{{name}}}e": value for name, value in request.environ.items()}
+    record = logging.LogRecord("gunicorn.access", logging.INFO, "", 0, "%s", (facts,), None)
+    line = json.loads(AccessFormatter().format(record))
+    assert (line["address"], line["method"], line["path"], line["status"]) == (address, "GET", "/books/", 200)
+
+
 def test_live_queries_neither_database_nor_cache(client):
     # Without the mark django_db, any query fails.
     response = client.get("/health/live")
@@ -143,14 +119,45 @@ def test_the_response_of_a_probe_is_not_cached(client, url):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("database", "cache", "broken"),
-    [("unavailable", "ok", (connection, "cursor")), ("ok", "unavailable", (LocMemCache, "get"))],
+    ("status", "database", "cache", "broken"),
+    [(503, "unavailable", "ok", (connection, "cursor")), (200, "ok", "unavailable", (LocMemCache, "get"))],
 )
-def test_not_ready_while_one_of_them_does_not_respond(client, monkeypatch, database, cache, broken):
+def test_not_ready_without_the_database_and_ready_without_the_cache(
+    client, monkeypatch, status, database, cache, broken
+):
     monkeypatch.setattr(*broken, lambda *args, **options: None)
     response = client.get("/health/ready")
-    assert response.status_code == 503
-    assert response.json() == {"status": "unavailable", "checks": {"database": database, "cache": cache}}
+    assert response.status_code == status
+    assert response.json()["checks"] == {"database": database, "cache": cache}
+
+
+@pytest.fixture
+def no_static_files(settings, tmp_path):
+    """The storage of production, and no file in it."""
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+
+
+def test_error_pages_need_no_static_files(client, no_static_files):
+    response = client.get("/no-such-page/")
+    assert response.status_code == 404
+    assert "<h1>Page not found</h1>" in response.text
+
+
+def test_the_check_for_deployment_names_missing_static_files(no_static_files):
+    assert [message.id for message in check_static_files(None)] == ["core.I001"]
+
+
+def test_the_check_for_deployment_accepts_static_files_that_are_there(settings):
+    settings.DEBUG = True
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    assert check_static_files(None) == []
 
 
 def test_probes_may_use_any_host_name_and_plain_http(client, settings):

@@ -57,7 +57,9 @@ def load(environment: dict[str, str]) -> Any:
         ({"LOG_LEVEL": "ERROR"}, lambda s: s.LOGGING["root"]["level"], "ERROR"),
         ({}, lambda s: s.LOGGING["handlers"]["console"]["formatter"], "json"),
         ({"DEBUG": "true"}, lambda s: s.LOGGING["handlers"]["console"]["formatter"], "text"),
-        ({"WEB_PORT": "8123"}, lambda s: s.WEB_PORT, 8123),
+        # As Kubernetes sets it for a service that is named web.
+        ({"WEB_PORT": "tcp://10.0.0.7:8000"}, lambda s: s.DEBUG, False),
+        ({"SCRIPT_NAME": "/library"}, lambda s: s.FORCE_SCRIPT_NAME, "/library"),
         ({}, lambda s: s.LOGIN_RATE, "10/min"),
         ({"THROTTLE_LOGIN": "3/hour"}, lambda s: s.LOGIN_RATE, "3/hour"),
     ],
@@ -94,9 +96,25 @@ def test_each_request_has_an_id_before_anything_can_refuse_it_and_is_checked_bef
     assert [name for name in order if name in expected] == expected
 
 
+def test_secrets_come_from_files(tmp_path):
+    (tmp_path / "key").write_text("k" * 50 + "\n", encoding="utf-8")
+    (tmp_path / "url").write_text("postgres://u:p@db/d\n", encoding="utf-8")
+    files = {"SECRET_KEY_FILE": str(tmp_path / "key"), "DATABASE_URL_FILE": str(tmp_path / "url")}
+    settings = load(files)
+    assert (settings.SECRET_KEY, settings.DATABASES["default"]["HOST"]) == ("k" * 50, "db")
+
+
+def test_a_secret_file_that_is_missing_is_one_clear_line(tmp_path):
+    with pytest.raises(SystemExit) as end:
+        load({"SECRET_KEY_FILE": str(tmp_path / "none")})
+    assert "SECRET_KEY_FILE" in str(end.value.code)
+    assert "\n" not in str(end.value.code)
+
+
 BAD = """SECRET_KEY=; DATABASE_URL=not a database; DATABASE_URL=postgres://user:p#ss@host:port/name; DEBUG=perhaps;
-WEB_PORT=80000; LOG_LEVEL=LOUD; TRUSTED_PROXIES=-1; STATEMENT_TIMEOUT=5s; WEB_CONCURRENCY=0; CACHE_URL=localhost;
-THROTTLE_LOGIN=0/min; THROTTLE_LOGIN=10/week; THROTTLE_LOGIN=ten"""
+LOG_LEVEL=LOUD; TRUSTED_PROXIES=-1; STATEMENT_TIMEOUT=5s; WEB_CONCURRENCY=0; CACHE_URL=localhost;
+THROTTLE_LOGIN=0/min; THROTTLE_LOGIN=10/week; THROTTLE_LOGIN=ten;
+SCRIPT_NAME=library; SCRIPT_NAME=/library/"""
 
 
 @pytest.mark.parametrize("bad", ["SECRET_KEY", *map(str.strip, BAD.split(";"))])

@@ -4,24 +4,33 @@ import os
 import socket
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from environs import Env, EnvError, validate
+
+
+def port() -> int:
+    """Return WEB_PORT, which the settings do not read: Kubernetes sets it for a service that is named web."""
+    try:
+        return Env().int("WEB_PORT", 8000, validate=validate.Range(min=1, max=65535))
+    except EnvError as error:
+        raise CommandError(f"{str(error).rstrip('.')}. Set it in the environment or in .env.") from None
 
 
 class Command(RunserverCommand):
     help = "Migrate the database, load demo data if it has no users yet, and serve on 127.0.0.1, port WEB_PORT."
-    default_port = str(settings.WEB_PORT)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not options["addrport"]:
+            self.default_port = str(port())
         # The reloader starts this command again in a second process: it finds everything prepared.
         if os.environ.get("RUN_MAIN") != "true":
             if not options["addrport"]:
-                self.check_port()
+                self.check_port(port())
             try:
                 executor = MigrationExecutor(connection)
                 # `migrate` takes its time even where there is nothing to do.
@@ -34,14 +43,14 @@ class Command(RunserverCommand):
                 call_command("demo", stdout=self.stdout)
         super().handle(*args, **options)
 
-    def check_port(self) -> None:
+    def check_port(self, port: int) -> None:
         """Raise CommandError if the port is taken, before anything is done."""
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((self.default_addr, settings.WEB_PORT))
+                probe.bind((self.default_addr, port))
             except OSError as error:
                 raise CommandError(
-                    f"Port {settings.WEB_PORT} cannot be used ({error.strerror}). Set WEB_PORT to a free one, "
-                    f"in .env or as in `WEB_PORT={settings.WEB_PORT + 1} just start`."
+                    f"Port {port} cannot be used ({error.strerror}). Set WEB_PORT to a free one, "
+                    f"in .env or as in `WEB_PORT={port + 1} just start`."
                 ) from None

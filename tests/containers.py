@@ -1,0 +1,232 @@
+"""A rendered project in containers on a real engine: fixtures and helpers of the tests that need one."""
+
+import contextlib
+import fcntl
+import itertools
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from baking import Bake, BakedProject, full_isbn, need
+
+PASSWORD = "a-long-passphrase-7"
+RATES = dict.fromkeys(("THROTTLE_ANON", "THROTTLE_USER", "THROTTLE_LOGIN"), "90000/min")
+
+
+def web(**variables: str) -> dict[str, Any]:
+    """Services with these variables in the containers of the project, and rates that no test exceeds."""
+    return {name: {"environment": RATES | variables} for name in ("web", "web-next")}
+
+
+# A day is a window that no test sees the end of.
+FEW_LOGINS = {"THROTTLE_LOGIN": "10/day"}
+LOCK = Path(tempfile.gettempdir()) / "cookiecutter-drf-docker-containers.lock"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[None]:
+    """An engine, for one run of these tests at a time."""
+    docker = shutil.which("docker")
+    up = docker and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+    need(up, "a Docker engine")
+    with LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def free_port() -> str:
+    """A port that is free now, and that the system does not give to other programs."""
+    for port in range(21000, 29000, 7):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return str(port)
+    raise AssertionError("no free port")
+
+
+@dataclass
+class Stack:
+    """The containers of a project under a name, an image and a port of their own."""
+
+    project: BakedProject
+    port: str
+    name: str
+    # What the test lays over docker-compose.yml; JSON is YAML as well.
+    override: dict[str, Any] = field(default_factory=dict)
+
+    def docker(self, *arguments: str, status: int = 0, **variables: str) -> str:
+        return self.project.run("docker", *arguments, status=status, **variables)
+
+    def compose(self, *arguments: str, status: int = 0, **variables: str) -> str:
+        return self.docker("compose", *arguments, status=status, **(self.variables | variables))
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        variables = {"WEB_PORT": self.port, "COMPOSE_PROJECT_NAME": self.name, "COMPOSE_PROGRESS": "plain"}
+        if self.override:
+            file = self.project.path.parent / f"{self.name}.json"
+            file.write_text(json.dumps(self.override), encoding="utf-8")
+            others = [path.name for path in self.project.path.glob("docker-compose.override.yml")]
+            variables["COMPOSE_FILE"] = ":".join(["docker-compose.yml", *others, str(file)])
+        return variables
+
+    def up(self, *options: str, **variables: Any) -> None:
+        """Start everything, and wait until the proxy responds, which has no health check."""
+        self.compose("up", "--wait", "--wait-timeout", "300", *options, **variables)
+        end = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                self.get("/health/live")
+                return
+            assert time.monotonic() < end, "the proxy does not respond"
+            time.sleep(0.05)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str = "/", **headers: str) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", headers=headers, timeout=60)
+
+    def ids(self, service: str = "web") -> list[str]:
+        """The containers of a service."""
+        return self.compose("ps", "--quiet", service).split()
+
+    def log(self, service: str = "web") -> list[dict[str, Any]]:
+        """The lines of a service's log."""
+        return [json.loads(line) for line in self.compose("logs", "--no-log-prefix", service).splitlines()]
+
+    def python(self, code: str) -> str:
+        return self.compose("exec", "-T", "web", "python", "manage.py", "shell", "--verbosity=0", "--command", code)
+
+    def token(self) -> dict[str, str]:
+        """The headers of an administrator, who is made for this."""
+        code = f"""
+from django.contrib.auth import get_user_model
+get_user_model().objects.create_superuser("tester", password="{PASSWORD}")
+"""
+        self.python(code)
+        answer = httpx.post(
+            f"{self.url}/api/v1/auth/token/",
+            json={"username": "tester", "password": PASSWORD},
+            timeout=60,
+        )
+        assert answer.is_success, answer.text
+        return {"Authorization": f"Token {answer.json()['token']}"}
+
+    def post(self, number: int, headers: dict[str, str]) -> httpx.Response:
+        book = {"title": f"Book {number}", "author": "A. Author", "isbn": isbn(number)}
+        return httpx.post(f"{self.url}/api/v1/books/", json=book, headers=headers, timeout=60)
+
+
+def isbn(number: int) -> str:
+    return full_isbn(f"978{number:09}")
+
+
+@contextlib.contextmanager
+def containers(project: BakedProject, **override: Any) -> Iterator[Stack]:
+    """Containers that are gone with their volumes at the end."""
+    stack = Stack(project, free_port(), f"test-{uuid.uuid4().hex[:8]}", override)
+    try:
+        yield stack
+    finally:
+        stack.compose("--profile=*", "down", "--volumes", "--remove-orphans", "--timeout", "3")
+
+
+def bake_with_lock(bake: Bake, **answers: Any) -> BakedProject:
+    """A project with a slug of its own, which is its image's name, and with uv.lock."""
+    project = bake(project_slug=f"baked-{uuid.uuid4().hex[:8]}", **answers)
+    project.run("uv", "lock", "--quiet")
+    return project
+
+
+def build(project: BakedProject) -> str:
+    return project.run("docker", "build", "--progress=plain", "--tag", project.path.name, ".")
+
+
+@pytest.fixture(scope="module")
+def project(engine: None, bake: Bake) -> Iterator[BakedProject]:
+    """The default project and its image."""
+    project = bake_with_lock(bake)
+    build(project)
+    yield project
+    project.run("docker", "image", "rm", "--force", project.path.name)
+
+
+@pytest.fixture
+def stack(project: BakedProject) -> Iterator[Stack]:
+    with containers(project, services=web()) as stack:
+        stack.up()
+        yield stack
+
+
+@dataclass
+class Responses:
+    """What the clients of `loading` have got: methods with statuses, or with the error instead of a response."""
+
+    statuses: list[tuple[str, Any]] = field(default_factory=list)
+    # The ISBNs of the books whose creation was acknowledged.
+    acknowledged: set[str] = field(default_factory=set)
+
+
+@contextlib.contextmanager
+def loading(stack: Stack, headers: dict[str, str], pause: float = 0.02) -> Iterator[Responses]:
+    """Read and create books during the block, in two threads each, one request after the other."""
+    responses = Responses()
+    stop = threading.Event()
+
+    def read(client: httpx.Client) -> None:
+        responses.statuses.append(("GET", client.get("/api/v1/books/").status_code))
+
+    def write(client: httpx.Client, number: int) -> None:
+        book = {"title": f"Book {number}", "author": "A. Author", "isbn": isbn(number)}
+        status = client.post("/api/v1/books/", json=book, headers=headers).status_code
+        responses.statuses.append(("POST", status))
+        if status == httpx.codes.CREATED:
+            responses.acknowledged.add(isbn(number))
+
+    def send(method: str, first: int) -> None:
+        with httpx.Client(base_url=stack.url, timeout=60) as client:
+            for number in itertools.count(first):
+                try:
+                    read(client) if method == "GET" else write(client, number)
+                except httpx.HTTPError as error:
+                    responses.statuses.append((method, repr(error)))
+                if stop.wait(pause):
+                    return
+
+    arguments = [("GET", 0), ("GET", 0), ("POST", 1_000_000), ("POST", 2_000_000)]
+    threads = [threading.Thread(target=send, args=these) for these in arguments]
+    for thread in threads:
+        thread.start()
+    try:
+        yield responses
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def stored(stack: Stack) -> set[str]:
+    code = "from books.models import Book; print(*Book.objects.values_list('isbn', flat=True), sep='\\n')"
+    return set(stack.python(code).split())
+
+
+def wait_until_read(stack: Stack, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            if stack.get("/api/v1/books/").status_code == 200:
+                return
+        assert time.monotonic() < end, f"no read after {seconds} s"
+        time.sleep(0.1)

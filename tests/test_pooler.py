@@ -1,0 +1,97 @@
+"""A rendered project connects to PostgreSQL through PgBouncer."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from baking import Bake, free_port, need, new_database, running
+
+
+@pytest.fixture
+def pooled(postgres: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The URL of an empty database, straight and through PgBouncer in session mode with its own defaults."""
+    program = shutil.which("pgbouncer", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
+    need(program, "PgBouncer")
+    assert program
+    straight, port = new_database(postgres), free_port()
+    server, name = postgres.rpartition("@")[2], straight.rpartition("/")[2]
+    host, _, server_port = server.rpartition(":")
+    config = tmp_path / "pgbouncer.ini"
+    config.write_text(
+        f"[databases]\n{name} = host={host} port={server_port}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        "auth_type = any\npool_mode = session\n",
+        encoding="utf-8",
+    )
+    config.write_text(config.read_text().replace(f"{name} =", f"{name} = user=test"), encoding="utf-8")
+    as_user = []
+    if os.geteuid() == 0:
+        # PgBouncer refuses to run as root.
+        need(shutil.which("setpriv"), "setpriv")
+        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            folder.chmod(0o755)
+    through = f"postgres://test:test@127.0.0.1:{port}/{name}"
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen([*as_user, program, str(config)], stderr=log) as process,
+    ):
+        try:
+            end = time.monotonic() + 30
+            while True:
+                try:
+                    psycopg.connect(through).close()
+                    break
+                except psycopg.OperationalError:
+                    if process.poll() is not None or time.monotonic() > end:
+                        raise
+                    time.sleep(0.1)
+            yield straight, through
+        finally:
+            process.terminate()
+
+
+def test_the_statement_timeout_holds_through_pgbouncer(bake: Bake, pooled: tuple[str, str]) -> None:
+    straight, through = pooled
+    project, port = bake(), free_port()
+    variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": through}
+    project.manage("migrate", **variables)
+    url = f"http://127.0.0.1:{port}"
+    command = ["gunicorn", "--bind", f"127.0.0.1:{port}", "django_project.wsgi"]
+    with (
+        running(command, project.path, f"{url}/health/live", **variables, STATEMENT_TIMEOUT="1000"),
+        psycopg.connect(straight) as connection,
+    ):
+        assert httpx.get(f"{url}/api/v1/books/").status_code == 200
+        connection.execute("LOCK TABLE books_book IN ACCESS EXCLUSIVE MODE")
+        assert httpx.get(f"{url}/api/v1/books/").status_code == 503
+        connection.rollback()
+        assert httpx.get(f"{url}/api/v1/books/").status_code == 200
+
+
+COUNT = """
+from django.core.signals import request_finished
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+for expected in (%s, 0):
+    with CaptureQueriesContext(connection) as captured:
+        connection.close()
+        connection.ensure_connection()
+    assert sum("statement_timeout" in query["sql"] for query in captured) == expected, captured.captured_queries
+"""
+
+
+@pytest.mark.parametrize(("timeout", "statements"), [("0", 0), ("1000", 1)])
+def test_the_timeout_is_set_once_for_each_connection_of_the_pool(
+    bake: Bake, postgres_url: str, timeout: str, statements: int
+) -> None:
+    variables = {"DATABASE_URL": postgres_url, "STATEMENT_TIMEOUT": timeout}
+    code = "from django.db import connection; connection.close_pool();" + COUNT % statements
+    bake().manage("shell", "--no-imports", "--command", code, **variables)

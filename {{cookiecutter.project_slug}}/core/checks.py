@@ -1,0 +1,16 @@
+"""System checks: https://docs.djangoproject.com/en/5.2/topics/checks/"""
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Info
+from django.templatetags.static import static
+
+
+def check_static_files(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Check that the static files have been collected, for `check --deploy`."""
+    try:
+        static("core/style.css")
+    except ValueError:
+        hint = "Run `python manage.py collectstatic` before the server starts; until then, pages are errors."
+        return [Info("The static files have not been collected.", hint=hint, id="core.I001")]
+    return []

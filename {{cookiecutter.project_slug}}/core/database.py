@@ -1,0 +1,20 @@
+"""The statement timeout of PostgreSQL.
+
+It is set by a statement, because poolers such as PgBouncer refuse it among the options of a new connection.
+"""
+
+from typing import Any
+from weakref import WeakSet
+
+from django.conf import settings
+
+# The connections of the pool that have it. Django signals each request that takes a connection from the pool.
+limited: WeakSet[Any] = WeakSet()
+
+
+def set_statement_timeout(connection: Any, **kwargs: Any) -> None:
+    """Handle the signal `connection_created`."""
+    if settings.STATEMENT_TIMEOUT and connection.vendor == "postgresql" and connection.connection not in limited:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(settings.STATEMENT_TIMEOUT)])
+        limited.add(connection.connection)
