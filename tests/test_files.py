@@ -22,8 +22,8 @@ accounts/__init__.py accounts/admin.py accounts/login_limits.py accounts/models.
 accounts/migrations/0001_initial.py accounts/migrations/__init__.py accounts/templates/accounts/login.html
 accounts/tests/conftest.py accounts/tests/test_accounts.py accounts/tests/test_login.py
 
-core/__init__.py core/context_processors.py core/environment.py core/health.py core/logs.py core/middleware.py
-core/rate_limits.py core/views.py
+core/__init__.py core/apps.py core/checks.py core/context_processors.py core/database.py core/environment.py
+core/health.py core/logs.py core/middleware.py core/rate_limits.py core/views.py
 core/management/commands/demo.py core/management/commands/start.py
 core/static/core/style.css core/templates/base.html core/templates/error.html
 core/tests/conftest.py core/tests/test_commands.py core/tests/test_logs.py core/tests/test_middleware.py
@@ -57,9 +57,9 @@ BOTH = "apis/v1/books.py apis/tests/fuzzing.py apis/tests/test_books.py docs/tou
 EITHER = "core/keyset.py core/queryset_ordering.py core/tests/test_keyset.py"
 CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
 
-# How much an owner has to own: files, and lines of Python outside tests and migrations.
+# How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
 MAX_FILES = 90
-MAX_LINES = {"": 2_900, "core/": 1_200}
+MAX_LINES = {"": 3_400, "core/": 1_200}
 
 
 def expected_files(include_books: bool, include_apis: bool, ci: str) -> set[str]:
@@ -119,8 +119,8 @@ def test_nothing_of_the_template_is_left(project: BakedProject) -> None:
         # The README names the template and explains updates.
         lines = [line for line in text.splitlines() if "cookiecutter" in line.lower()]
         assert name == "README.md" or not lines, (name, lines)
-        # The tour shows a Django template.
-        if not name.endswith((".html", "tour.md")):
+        # The tour shows a Django template, and the script asks Docker by templates of its own.
+        if not name.endswith((".html", "tour.md", "deploy.sh")):
             assert not re.search(r"\{\{|\{%|\{#", text), name
         assert "template's folder" not in text
 
@@ -195,8 +195,9 @@ def test_conditions_keep_the_file_valid_in_place() -> None:
 
 def test_a_project_has_few_files(bake: Bake) -> None:
     # What its owner commits: without .env, but with uv.lock, which is made where uv is installed.
-    count = len(bake().files - {".env"} | {"uv.lock"})
-    assert count <= MAX_FILES, f"{count} files"
+    files = bake().files - {".env"} | {"uv.lock"}
+    owned = [name for name in files if not re.search(r"(^|/)(tests|docs)/", name)]
+    assert len(owned) <= MAX_FILES, f"{len(owned)} files"
 
 
 @pytest.mark.parametrize("directory", MAX_LINES)

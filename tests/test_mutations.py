@@ -37,7 +37,7 @@ PAGES = "books/tests/test_pages.py"
 MUTATIONS = {
     # The example resource.
     "field dropped from the serializer": Mutation(BOOKS, '"subtitle", "author"', '"author"', BOOKS_API),
-    "field added to the serializer": Mutation(BOOKS, '"updated_at")', '"updated_at", "search")', BOOKS_API),
+    "field added to the serializer": Mutation(BOOKS, '"updated_at"]', '"updated_at", "search"]', BOOKS_API),
     "URL of the API moved": Mutation("apis/v1/urls.py", 'register("books"', 'register("book"', BOOKS_API),
     "URL of a page moved": Mutation("books/urls.py", '"books/<int:pk>/"', '"book/<int:pk>/"', PAGES),
     "search terms of a changed book not updated": Mutation(

@@ -50,7 +50,7 @@ class BookSerializer(serializers.ModelSerializer[Book]):
 
     class Meta:
         model = Book
-        fields = ("id", "url", "title", "subtitle", "author", "isbn", "created_at", "updated_at")
+        fields = ["id", "url", "title", "subtitle", "author", "isbn", "created_at", "updated_at"]
         # A book that is replaced by PUT loses a subtitle that is left out.
         extra_kwargs = {"subtitle": {"default": ""}}
 
