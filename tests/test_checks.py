@@ -1,4 +1,4 @@
-"""A fresh project passes its own checks, in every combination of answers."""
+"""A new project passes its own checks, in every combination of answers."""
 
 from typing import Any
 
@@ -12,7 +12,6 @@ NAME = "O'Brien's \"quoted\" \\ Bücherei ☕"
 def test_a_project_passes_its_own_checks(bake: Bake, answers: dict[str, Any]) -> None:
     output = bake(**answers, project_name=NAME).run("just", "check")
     assert " passed" in output
-    assert "skipped" not in output
 
 
 def test_the_checks_change_nothing(bake: Bake) -> None:

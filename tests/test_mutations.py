@@ -79,9 +79,7 @@ MUTATIONS = {
     ),
     "wsgi.py broken": Mutation("django_project/wsgi.py", "    return response\n", "    return []\n", SERVERS),
     "asgi.py broken": Mutation("django_project/asgi.py", "application = ", "app = ", SERVERS),
-    "connections accepted while stopping": Mutation(
-        "gunicorn.conf.py", "def set_accept_enabled", "def not_called", SERVERS
-    ),
+    "not ready without the cache": Mutation("core/health.py", 'OPTIONAL = {"cache"}', "OPTIONAL = {None}", SERVERS),
     "not ready but 200": Mutation("core/health.py", "status=200 if ok else 503", "status=200", SERVERS),
     "any request id accepted": Mutation("core/middleware.py", "if REQUEST_ID.fullmatch(sent)", "if sent", SERVERS),
     "security headers missing": Mutation(

@@ -168,7 +168,7 @@ class ComputedBookSerializer(BookSerializer):
 
     class Meta(BookSerializer.Meta):
         model = Book
-        fields = (*BookSerializer.Meta.fields, "letter")
+        fields = [*BookSerializer.Meta.fields, "letter"]
 
     def get_letter(self, book: Book) -> str:
         return book.title[:1]
