@@ -136,7 +136,7 @@ def test_a_user_model_without_a_user_name_starts(bake: Bake, model: str) -> None
     project.manage("makemigrations", "accounts", "apis", **SECRET)
     project.manage("check", "--fail-level", "WARNING", **SECRET)
     port = free_port()
-    address, variables = f"http://127.0.0.1:{port}", {"WEB_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    address, variables = f"http://127.0.0.1:{port}", {"WEB_PORT": str(port)}
     with running(["python", "manage.py", "start"], project.path, f"{address}/api/", **variables) as server:
         log = (project.path.parent / f"{project.path.name}-server.log").read_text(encoding="utf-8")
         found = re.search(r"Administrator: (\S+), password: (\S+)", log)

@@ -105,7 +105,9 @@ MUTATIONS = {
     "any number of tokens": Mutation(
         "apis/models.py", "            own.exclude(pk__in=kept).delete()\n", "", AUTHENTICATION
     ),
-    "inactive users keep their tokens": Mutation("apis/authentication.py", ", user__is_active=True", "", BOOKS_API),
+    "inactive users keep their tokens": Mutation(
+        "apis/authentication.py", ", user__is_active=True", "", AUTHENTICATION
+    ),
     "names not normalized": Mutation(
         "apis/views.py", "get_user_model().normalize_username(credentials[", "str(credentials[", AUTHENTICATION
     ),

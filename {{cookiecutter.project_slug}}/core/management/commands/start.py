@@ -41,6 +41,8 @@ class Command(RunserverCommand):
                 raise CommandError(f"The database cannot be used: {reason}. DATABASE_URL says where it is.") from None
             if not get_user_model().objects.exists():
                 call_command("demo", stdout=self.stdout)
+                # Python buffers what goes to a file or a pipe: the password would appear when the server stops.
+                self.stdout.flush()
         super().handle(*args, **options)
 
     def check_port(self, port: int) -> None:
