@@ -320,8 +320,10 @@ def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
             return [key]
         within = field.related_model if field.is_relation else None
     if field.is_relation and path[-1] not in {"pk", getattr(field, "attname", "")}:
-        # Django orders a relation by the ordering of its model, or by its primary key.
+        # Django orders a relation by the ordering of its model, or by the column itself.
         related, keys = field.related_model, []
+        if field.concrete and not related._meta.ordering:
+            return resolve(model, replace(key, lookup="__".join([*path[:-1], field.attname])), nulls_largest)
         for item in related._meta.ordering or ["pk"]:
             inner = make_keys(related, item, nulls_largest, flipped=key.descending)
             if not inner or any(part.expression is not None for part in inner):

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -68,6 +69,9 @@ class Command(BaseCommand):
     def create_administrator(self) -> None:
         """Create a superuser named admin, unless there is one, and print the password. Raises CommandError."""
         model: Any = get_user_model()
+        if not issubclass(model, PermissionsMixin):
+            self.stdout.write("Create an administrator: python manage.py createsuperuser")
+            return
         if model.objects.filter(is_superuser=True).exists():
             self.stdout.write("There is an administrator; `python manage.py changepassword NAME` sets a new password.")
             return
