@@ -47,8 +47,7 @@ class RootView(APIView):
         examples=[OpenApiExample("Links", {"docs": "http://127.0.0.1:8000/api/docs/"})],
     )
     def get(self, request: Request) -> Response:
-        # The router's module imports this one.
-        from apis.v1.urls import router  # noqa: PLC0415
+        from apis.v1.urls import router  # noqa: PLC0415  # its module imports this one
 
         lists = [(prefix, basename) for prefix, viewset, basename in router.registry if hasattr(viewset, "list")]
         links = {prefix: f"v1:{basename}-list" for prefix, basename in lists}
