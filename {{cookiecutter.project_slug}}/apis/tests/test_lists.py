@@ -145,6 +145,13 @@ def test_a_list_of_columns_equals_the_details_without_instances(as_reader, mount
     assert_equal_to_details(as_reader, fast=True)
 
 
+@pytest.mark.parametrize("text_format", [None, "%d.%m.%Y"])
+def test_the_setting_for_the_format_of_times_applies_to_lists_too(as_reader, mount, settings, text_format):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DATETIME_FORMAT": text_format}
+    mount(entries=variant())
+    assert_equal_to_details(as_reader, fast=True)
+
+
 def test_a_list_may_link_to_rows_by_another_column(as_reader, mount):
     url = serializers.HyperlinkedIdentityField(view_name="entries-detail", lookup_field="object_repr")
     mount(entries=variant(serializer_class=with_fields(url=url), lookup_field="object_repr"))
