@@ -146,7 +146,7 @@ def test_what_the_lessons_say_is_tested_is_tested() -> None:
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
-    [test] = commands((ROOT / "README.md").read_text(encoding="utf-8"), "Run the tests")
+    [test] = commands((ROOT / "README.md").read_text(encoding="utf-8"), "How it is tested")
     assert test.strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
