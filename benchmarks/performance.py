@@ -305,7 +305,7 @@ def machine(postgres: str) -> str:
     packages = subprocess.run(["uv", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
     names = re.findall(r"(?mi)^((?:django|djangorestframework|gunicorn|psycopg)==\S+)", packages)
     return (
-        f"{len(cpu)} processors ({cpu[0] if cpu else 'unknown'}), Linux {platform.release()}, Python "
+        f"{len(cpu)} CPUs ({cpu[0] if cpu else 'unknown'}), Linux {platform.release()}, Python "
         f"{platform.python_version()}, PostgreSQL {version}, {', '.join(names)}; {time.strftime('%Y-%m-%d')}."
     )
 

@@ -19,7 +19,7 @@ URL = "/api/v1/fail/"
 
 class ServiceUnavailable(exceptions.APIException):
     status_code = 503
-    default_detail = "The service is away, try again later."
+    default_detail = "The service is unavailable, try again later."
     default_code = "service_unavailable"
 
 
@@ -37,7 +37,7 @@ def test_own_exception_has_its_status_and_text(mount, api):
     raising(mount, ServiceUnavailable())
     response = api.get(URL)
     assert response.status_code == 503
-    assert "The service is away, try again later." in response.content.decode()
+    assert "The service is unavailable, try again later." in response.content.decode()
 
 
 def test_own_exception_is_raised_with_another_text(mount, api):

@@ -141,7 +141,7 @@ def translate(error: Exception) -> Exception:
 
 
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's handler with the body of a problem; None for a bug, which Django logs and answers with 500."""
+    """DRF's handler with the body of a problem; None for a bug, which Django logs as a 500."""
     exception = translate(exception)
     response = drf_exception_handler(exception, context)
     if response is None:

@@ -11,7 +11,7 @@ from books.models import Book
 pytestmark = pytest.mark.django_db
 
 BOOKS = "/api/v1/books/"
-# A key that no database gives by itself in a test.
+# A key that no database generates in a test.
 PK = 1_000_000
 BOOK = f"{BOOKS}{PK}/"
 EMMA = {"title": "Emma", "subtitle": "A Novel", "author": "Jane Austen", "isbn": "9780141439587"}

@@ -1,6 +1,6 @@
 """A row of a list has the same JSON as on its own, whichever way the list takes.
 
-Lists of plain columns make no model instances. Every other list must fall back to DRF's own way by itself.
+Lists of plain columns make no model instances. Every other list must fall back to DRF's own way automatically.
 """
 
 from collections.abc import Iterator
