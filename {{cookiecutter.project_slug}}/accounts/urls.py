@@ -17,7 +17,10 @@ reset_password = LimitedPasswordResetView.as_view(
     subject_template_name="accounts/password_reset_subject.txt",
     email_template_name="accounts/password_reset_email.txt",
     extra_email_context={"project": settings.PROJECT},
-    extra_context={"text": "We send you a link with which you choose a new password.", "button": "Send the link"},
+    extra_context={
+        "text": "Enter your e-mail address, and we send you a link to choose a new password.",
+        "button": "Send the link",
+    },
 )
 
 urlpatterns = [
