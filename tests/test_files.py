@@ -22,7 +22,8 @@ accounts/__init__.py accounts/admin.py accounts/login_limits.py accounts/models.
 accounts/migrations/0001_initial.py accounts/migrations/__init__.py accounts/templates/accounts/login.html
 accounts/templates/accounts/page.html accounts/templates/accounts/password_reset_email.txt
 accounts/templates/accounts/password_reset_subject.txt
-accounts/tests/conftest.py accounts/tests/test_accounts.py accounts/tests/test_login.py accounts/tests/test_passwords.py
+accounts/tests/conftest.py accounts/tests/test_accounts.py accounts/tests/test_login.py
+accounts/tests/test_passwords.py
 
 core/__init__.py core/apps.py core/checks.py core/context_processors.py core/database.py core/environment.py
 core/health.py core/logs.py core/middleware.py core/rate_limits.py core/views.py
@@ -61,7 +62,7 @@ CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": 
 
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
 MAX_FILES = 92
-MAX_LINES = {"": 3_400, "core/": 1_200}
+MAX_LINES = {"": 3_500, "core/": 1_200}
 
 
 def expected_files(include_books: bool, include_apis: bool, ci: str) -> set[str]:

@@ -112,10 +112,10 @@ MUTATIONS = {
     "names not normalized": Mutation(
         "apis/views.py", "get_user_model().normalize_username(credentials[", "str(credentials[", AUTHENTICATION
     ),
-    "login attempts not limited": Mutation(
-        LIMITS, "        raise TooManyAttemptsError(wait)", "        pass", LOGIN
+    "login attempts not limited": Mutation(LIMITS, "        raise TooManyAttemptsError(wait)", "        pass", LOGIN),
+    "login attempts of an account not limited": Mutation(
+        LIMITS, ', f"login:account:{digest(str(name))}")', ",)", LOGIN
     ),
-    "login attempts of an account not limited": Mutation(LIMITS, ', f"login:account:{digest(str(name))}")', ",)", LOGIN),
     "successful logins counted": Mutation(
         LIMITS, "                forget(key, settings.LOGIN_RATE)", "                pass", LOGIN
     ),
