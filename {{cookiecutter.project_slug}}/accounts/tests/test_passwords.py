@@ -62,8 +62,8 @@ def test_the_link_of_the_mail_leads_to_a_new_password(client, reader):
     assert client.post(LOGIN, {"username": "reader", "password": NEW}).status_code == 302
 
 
-def test_the_mail_names_the_project_and_the_user_in_plain_text(settings):
-    settings.PROJECT["name"] = "Tea & Co"
+def test_the_mail_names_the_project_and_the_user_in_plain_text(settings, monkeypatch):
+    monkeypatch.setitem(settings.PROJECT, "name", "Tea & Co")
     settings.DEFAULT_FROM_EMAIL = "library@example.com"
     ask()
     [message] = mail.outbox
