@@ -34,7 +34,10 @@ SCREENS = [
 # Both widths and both colours, in two screens.
 TWO_SCREENS = [SCREENS[1], SCREENS[2]]
 # Pages of the project's own templates; the last one is an error page.
-OWN_PAGES = ["/", "/?search=jane", "/?search=nothing-has-this-name", "/books/1/", "/no-such-page/"]
+OWN_PAGES = [
+    *("/", "/?search=jane", "/?search=nothing-has-this-name", "/books/1/"),
+    *("/accounts/login/", "/accounts/password_reset/", "/no-such-page/"),
+]
 VARIABLES = {"DEBUG": "false", "HTTPS": "false"}
 
 

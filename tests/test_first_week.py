@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from baking import Bake, BakedProject, free_port, http_get, http_post, new_database, running
+from baking import Bake, BakedProject, HTTPClient, free_port, http_get, http_post, new_database, running
 
 FOLDER = Path(__file__).parent / "first_week"
 SECRET: dict[str, str] = {"SECRET_KEY": "k" * 50}
@@ -146,7 +146,14 @@ def test_a_user_model_without_a_user_name_starts(bake: Bake, model: str) -> None
         who = http_get(f"{address}/api/v1/auth/user/", headers={"authorization": f"Token {token}"})
         assert (who.status_code, who.json()["email"]) == (200, found[1])
         assert http_get(f"{address}/api/schema/").status_code == 200
+        with HTTPClient(follow_redirects=True) as browser:
+            url = f"{address}/accounts/password_reset/"
+            form = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(url).text)
+            assert form
+            browser.post(url, data={"csrfmiddlewaretoken": form[1], "email": found[1]})
         assert server.poll() is None
+    log = (project.path.parent / f"{project.path.name}-server.log").read_text(encoding="utf-8")
+    assert f"Your user name is {found[1]}." in log
     assert "There is an administrator" in project.manage("demo", **SECRET)
 
 

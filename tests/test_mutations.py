@@ -31,6 +31,7 @@ MIDDLEWARE = "core/tests/test_middleware.py"
 SERVERS = "core/tests/test_servers.py"
 SEARCH = "core/tests/test_search.py"
 LOGIN = "accounts/tests/test_login.py"
+PASSWORDS = "accounts/tests/test_passwords.py"
 MODELS = "books/tests/test_models.py"
 PAGES = "books/tests/test_pages.py"
 
@@ -111,12 +112,22 @@ MUTATIONS = {
     "names not normalized": Mutation(
         "apis/views.py", "get_user_model().normalize_username(credentials[", "str(credentials[", AUTHENTICATION
     ),
-    "login attempts not limited": Mutation(
-        LIMITS, "            raise TooManyAttemptsError(wait)", "            pass", LOGIN
+    "login attempts not limited": Mutation(LIMITS, "        raise TooManyAttemptsError(wait)", "        pass", LOGIN),
+    "login attempts of an account not limited": Mutation(
+        LIMITS, ', f"login:account:{digest(str(name))}")', ",)", LOGIN
     ),
-    "login attempts of an account not limited": Mutation(LIMITS, ', f"login:account:{account}")', ",)", LOGIN),
     "successful logins counted": Mutation(
         LIMITS, "                forget(key, settings.LOGIN_RATE)", "                pass", LOGIN
+    ),
+    "mails to one address not limited": Mutation(LIMITS, ', f"reset:email:{email}")', ")", PASSWORDS),
+    "links of mails to another host": Mutation(
+        "accounts/templates/accounts/password_reset_email.txt", "{{ domain }}", "localhost", PASSWORDS
+    ),
+    "admin's page to change a password replaced": Mutation(
+        "accounts/urls.py", 'PAGE = "accounts/page.html"', 'PAGE = "registration/password_change_form.html"', PASSWORDS
+    ),
+    "one token revoked instead of all": Mutation(
+        "apis/admin.py", "Token.objects.filter(user__in=users).delete()", "queryset.delete()", AUTHENTICATION
     ),
     # Permissions and throttles.
     "new resources open to all": Mutation(

@@ -1,4 +1,7 @@
-"""Limits for login attempts, by IP address and by account: in the API, the admin and on the login page alike."""
+"""Limits by IP address and by account: for failed logins in the API, the admin and on the login page, and for mails.
+
+Whoever may ask for any number of mails that reset a password can fill the mailbox of somebody else.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -8,6 +11,8 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.forms import PasswordResetForm
+from django.contrib.auth.views import PasswordResetView
 from django.http import HttpRequest, HttpResponse
 
 from core.rate_limits import client_address, forget, seconds_to_wait
@@ -18,8 +23,19 @@ class TooManyAttemptsError(Exception):
     """An address or an account has used up its attempts; `wait` is the number of seconds until the next one."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__(f"Too many attempts to log in; the next one is possible in {wait:.0f} seconds.")
+        super().__init__(f"Too many attempts; the next one is possible in {wait:.0f} seconds.")
         self.wait = wait
+
+
+def digest(name: str) -> str:
+    """Return what stands for a user name or an e-mail address in the cache: the same for all spellings of one name."""
+    return hashlib.sha256(get_user_model().normalize_username(name).casefold().encode()).hexdigest()
+
+
+def count(rate: str, *keys: str) -> None:
+    """Count one more attempt for each of these keys. Raises TooManyAttemptsError."""
+    if wait := max(seconds_to_wait(key, rate) for key in keys):
+        raise TooManyAttemptsError(wait)
 
 
 class LimitedModelBackend(ModelBackend):
@@ -36,10 +52,8 @@ class LimitedModelBackend(ModelBackend):
             return super().authenticate(request, username, password, **kwargs)
         model = get_user_model()
         name = kwargs.get(model.USERNAME_FIELD) if username is None else username
-        account = hashlib.sha256(model.normalize_username(str(name)).casefold().encode()).hexdigest()
-        keys = (f"login:address:{client_address(request)}", f"login:account:{account}")
-        if wait := max(seconds_to_wait(key, settings.LOGIN_RATE) for key in keys):
-            raise TooManyAttemptsError(wait)
+        keys = (f"login:address:{client_address(request)}", f"login:account:{digest(str(name))}")
+        count(settings.LOGIN_RATE, *keys)
         user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
             # Only failed attempts count.
@@ -51,6 +65,18 @@ class LimitedModelBackend(ModelBackend):
         self, request: HttpRequest | None, username: Any = None, password: Any = None, **kwargs: Any
     ) -> Any:
         return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
+
+
+class LimitedPasswordResetView(PasswordResetView):
+    """Django's view, which lets `PASSWORD_RESET_RATE` requests of an IP address, and for an e-mail address, through.
+
+    Raises TooManyAttemptsError, whether there is a user with this e-mail address or not.
+    """
+
+    def form_valid(self, form: PasswordResetForm) -> HttpResponse:
+        email = digest(form.cleaned_data["email"])
+        count(settings.PASSWORD_RESET_RATE, f"reset:address:{client_address(self.request)}", f"reset:email:{email}")
+        return super().form_valid(form)
 
 
 class TooManyAttemptsMiddleware:

@@ -18,7 +18,7 @@ TEXTS = {
     411: ("Length required", "This request does not say how long it is."),
     413: ("Too large", "This request is larger than the server allows."),
     415: ("Unknown encoding", "This request has text in another encoding than UTF-8."),
-    429: ("Too many attempts", "There were too many attempts to log in. Please wait a minute and try again."),
+    429: ("Too many attempts", "There were too many attempts. Please wait a while and try again."),
     500: ("Server error", "Something went wrong on our side. It was logged; please try again later."),
     503: ("Not available", "The server cannot respond at the moment. Please try again later."),
 }

@@ -7,7 +7,10 @@ README.md lists the variables. https://docs.djangoproject.com/en/5.2/ref/setting
 import logging
 import sys
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import django
 from environs import FileAwareEnv, validate
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -23,6 +26,12 @@ PROJECT = {
 # A rate limit, such as 120/min.
 RATE = validate.Regexp(r"[1-9][0-9]*/(sec|min|hour|day)\Z", error="Write it as 5/sec, 120/min, 1000/hour or 9000/day.")
 
+# A mail server. The port is 25, with submission (STARTTLS) 587, and with smtps (TLS) 465.
+MAIL_SERVER = validate.Regexp(
+    r"(console:|(smtp|submission|smtps)://([^@/?#\s]+@)?([\w.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)?\Z",
+    error="Write it as submission://user:password@host:587, with special characters as %40.",
+)
+
 # Each variable can also come from a file, such as SECRET_KEY from the file that SECRET_KEY_FILE names.
 env = FileAwareEnv(strip_whitespace=True)
 env.read_env(BASE_DIR / ".env", recurse=False)
@@ -34,6 +43,10 @@ try:
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], subcast=str.strip)
     DATABASE = env.dj_db_url("DATABASE_URL", "sqlite:///db.sqlite3")
     CACHE_URL = env.str("CACHE_URL", "", validate=validate.Regexp(r"\Z|(rediss?|unix)://", error="Use redis://host"))
+    mail = urlsplit(env.str("EMAIL_URL", "", validate=MAIL_SERVER) or ("console:" if DEBUG else "smtp://localhost"))
+    mail_port = mail.port or {"smtp": 25, "submission": 587, "smtps": 465}.get(mail.scheme)
+    # The sender of mails.
+    DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "webmaster@localhost")
     CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [], subcast=str.strip)
     HTTPS = env.bool("HTTPS", not DEBUG)
     TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
@@ -179,6 +192,7 @@ CACHES = {
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.login_limits.LimitedModelBackend"]
+LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 
@@ -188,6 +202,30 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# Mails to one e-mail address, and requests of one IP address.
+PASSWORD_RESET_RATE = "10/hour"  # noqa: S105  # no password
+
+# https://docs.djangoproject.com/en/5.2/topics/email/
+MAIL_BACKEND = f"django.core.mail.backends.{'console' if mail.scheme == 'console' else 'smtp'}.EmailBackend"
+smtp: dict[str, Any] = {
+    "host": mail.hostname,
+    "port": mail_port,
+    "username": unquote(mail.username or ""),
+    "password": unquote(mail.password or ""),
+    # TLS by STARTTLS, or from the first byte.
+    "use_tls": mail.scheme == "submission",
+    "use_ssl": mail.scheme == "smtps",
+    # Seconds until a server that does not respond is given up.
+    "timeout": 10,
+}
+# Django 6.1 has one setting instead: https://docs.djangoproject.com/en/6.1/howto/mailers-migration/
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": {} if mail.scheme == "console" else smtp}}
+else:
+    EMAIL_BACKEND = MAIL_BACKEND
+    EMAIL_HOST, EMAIL_PORT = smtp["host"], smtp["port"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = smtp["username"], smtp["password"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = smtp["use_tls"], smtp["use_ssl"], smtp["timeout"]
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

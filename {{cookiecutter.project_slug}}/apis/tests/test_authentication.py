@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
@@ -257,6 +258,25 @@ def test_the_admin_lists_finds_and_revokes_tokens(admin_client, reader):
     admin_client.post(f"{listed}{token.pk}/delete/", {"post": "yes"})
     assert not Token.objects.exists()
     api("GET", USER, status=401)
+
+
+def test_the_admin_revokes_all_tokens_of_the_users_of_the_selected_ones(admin_client, reader, as_editor):
+    selected, other = Token.issue(reader)[1], api_of(reader)
+    form = {"action": "revoke_all", "_selected_action": selected.pk}
+    page = admin_client.post("/admin/apis/token/", form, follow=True).content.decode()
+    assert "Tokens revoked: 2" in page
+    other("GET", USER, status=401)
+    as_editor("GET", USER, status=200)
+
+
+def test_the_admin_revokes_tokens_for_those_who_may_delete_them_alone(client, reader):
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_token"))
+    client.force_login(viewer)
+    _, token = Token.issue(reader)
+    assert "revoke_all" not in client.get("/admin/apis/token/").content.decode()
+    client.post("/admin/apis/token/", {"action": "revoke_all", "_selected_action": token.pk})
+    assert Token.objects.exists()
 
 
 def test_the_admin_shows_nothing_that_authenticates(admin_client, reader):

@@ -14,7 +14,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from core.checks import check_static_files
+from core.checks import check_mail, check_static_files
 from core.logs import AccessFormatter, JSONFormatter, RequestIDFilter
 from core.middleware import RequestIDMiddleware
 from django_project import asgi, wsgi
@@ -158,6 +158,13 @@ def test_the_check_for_deployment_accepts_static_files_that_are_there(settings):
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     assert check_static_files(None) == []
+
+
+def test_the_check_for_deployment_says_that_no_mail_server_is_configured(settings):
+    settings.DEFAULT_FROM_EMAIL = "webmaster@localhost"
+    assert [message.id for message in check_mail(None)] == ["core.I002"]
+    settings.DEFAULT_FROM_EMAIL = "library@example.com"
+    assert check_mail(None) == []
 
 
 def test_probes_may_use_any_host_name_and_plain_http(client, settings):

@@ -27,6 +27,22 @@ def load(environment: dict[str, str]) -> Any:
         return SimpleNamespace(**runpy.run_path(str(ROOT / "django_project" / "settings.py")))
 
 
+def mailer(settings: Any) -> tuple[Any, ...]:
+    """Return the backend for mail and its options, which have other names before Django 6.1."""
+    names = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL", "TIMEOUT")
+    if hasattr(settings, "MAILERS"):
+        backend, options = settings.MAILERS["default"].values()
+    else:
+        backend = settings.EMAIL_BACKEND
+        options = {name: getattr(settings, f"EMAIL_{name}") for name in names}
+    if backend == "django.core.mail.backends.console.EmailBackend":
+        return ("console",)
+    *values, timeout = options.values()
+    assert backend == "django.core.mail.backends.smtp.EmailBackend"
+    assert timeout == 10
+    return ("smtp", *values)
+
+
 @pytest.mark.parametrize(
     ("environment", "setting", "expected"),
     [
@@ -62,6 +78,23 @@ def load(environment: dict[str, str]) -> Any:
         ({"SCRIPT_NAME": "/library"}, lambda s: s.FORCE_SCRIPT_NAME, "/library"),
         ({}, lambda s: s.LOGIN_RATE, "10/min"),
         ({"THROTTLE_LOGIN": "3/hour"}, lambda s: s.LOGIN_RATE, "3/hour"),
+        ({"DEBUG": "true"}, mailer, ("console",)),
+        ({}, mailer, ("smtp", "localhost", 25, "", "", False, False)),
+        ({"EMAIL_URL": ""}, lambda s: mailer(s)[:3], ("smtp", "localhost", 25)),
+        ({"EMAIL_URL": "console:"}, mailer, ("console",)),
+        ({"EMAIL_URL": "smtp://[::1]:1025"}, lambda s: mailer(s)[1:3], ("::1", 1025)),
+        (
+            {"EMAIL_URL": "submission://me%40a.example:p%23ss@mail.example"},
+            mailer,
+            ("smtp", "mail.example", 587, "me@a.example", "p#ss", True, False),
+        ),
+        ({"EMAIL_URL": "smtps://mail.example"}, lambda s: mailer(s)[2:], (465, "", "", False, True)),
+        ({}, lambda s: s.DEFAULT_FROM_EMAIL, "webmaster@localhost"),
+        (
+            {"DEFAULT_FROM_EMAIL": "Library <a@b.example>"},
+            lambda s: (s.DEFAULT_FROM_EMAIL, s.SERVER_EMAIL),
+            ("Library <a@b.example>",) * 2,
+        ),
     ],
 )
 def test_a_variable_decides_a_setting(environment, setting, expected):
@@ -99,9 +132,11 @@ def test_each_request_has_an_id_before_anything_can_refuse_it_and_is_checked_bef
 def test_secrets_come_from_files(tmp_path):
     (tmp_path / "key").write_text("k" * 50 + "\n", encoding="utf-8")
     (tmp_path / "url").write_text("postgres://u:p@db/d\n", encoding="utf-8")
-    files = {"SECRET_KEY_FILE": str(tmp_path / "key"), "DATABASE_URL_FILE": str(tmp_path / "url")}
-    settings = load(files)
+    (tmp_path / "mail").write_text("submission://u:p@mail\n", encoding="utf-8")
+    names = {"SECRET_KEY_FILE": "key", "DATABASE_URL_FILE": "url", "EMAIL_URL_FILE": "mail"}
+    settings = load({variable: str(tmp_path / name) for variable, name in names.items()})
     assert (settings.SECRET_KEY, settings.DATABASES["default"]["HOST"]) == ("k" * 50, "db")
+    assert mailer(settings)[1] == "mail"
 
 
 def test_a_secret_file_that_is_missing_is_one_clear_line(tmp_path):
@@ -114,7 +149,9 @@ def test_a_secret_file_that_is_missing_is_one_clear_line(tmp_path):
 BAD = """SECRET_KEY=; DATABASE_URL=not a database; DATABASE_URL=postgres://user:p#ss@host:port/name; DEBUG=perhaps;
 LOG_LEVEL=LOUD; TRUSTED_PROXIES=-1; STATEMENT_TIMEOUT=5s; WEB_CONCURRENCY=0; CACHE_URL=localhost;
 THROTTLE_LOGIN=0/min; THROTTLE_LOGIN=10/week; THROTTLE_LOGIN=ten;
-SCRIPT_NAME=library; SCRIPT_NAME=/library/"""
+SCRIPT_NAME=library; SCRIPT_NAME=/library/;
+EMAIL_URL=mail.example; EMAIL_URL=https://mail.example; EMAIL_URL=smtp://; EMAIL_URL=smtp://u:p#ss@host;
+EMAIL_URL=smtp://host:port; EMAIL_URL=smtp://host:700000"""
 
 
 @pytest.mark.parametrize("bad", ["SECRET_KEY", *map(str.strip, BAD.split(";"))])
