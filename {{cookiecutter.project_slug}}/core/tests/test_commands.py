@@ -37,7 +37,7 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
 def prepared(monkeypatch: pytest.MonkeyPatch, free_port: None) -> list[str]:
     """Record what `start` does instead of doing it."""
     calls: list[str] = []
-    monkeypatch.delenv("RUN_MAIN", raising=False)
+    monkeypatch.delenv("RUN_MAIN")
     monkeypatch.setattr(start, "call_command", lambda name, **options: calls.append(name))
     monkeypatch.setattr(RunserverCommand, "handle", lambda *args, **options: calls.append("serve"))
     return calls
@@ -155,6 +155,14 @@ def test_another_seed_adds_other_rows():
     both, _ = seed(20, seed=1)
     assert len(both) == 40
     assert [name.split()[0] for name in both[20:]] != [name.split()[0] for name in first]
+
+
+def test_examples_are_added_unless_rows_are_to_be_generated(monkeypatch):
+    monkeypatch.setattr(SeedGroups, "examples", lambda self: [Group(name="Editors")])
+    assert seed(None) == (["Editors"], "1 groups are in the database.\n")
+    assert seed(None)[0] == ["Editors"]
+    assert len(seed(2)[0]) == 3
+    assert len(seed(None, seed=1)[0]) == 103
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "ten", "1.5", "", "10000001", "9" * 10_000, "\u0663"])
