@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from baking import BakedProject
+from browsing import OPTIONS, Site, Visit, browser_program, serving, sign_in
 from playwright.sync_api import Browser, Page, sync_playwright
-from test_browser import OPTIONS, Site, Visit, browser_program, serving, sign_in
 
 ROOT = Path(__file__).parents[1]
 
