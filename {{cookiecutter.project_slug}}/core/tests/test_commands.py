@@ -37,7 +37,7 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
 def prepared(monkeypatch: pytest.MonkeyPatch, free_port: None) -> list[str]:
     """Record what `start` does instead of doing it."""
     calls: list[str] = []
-    monkeypatch.delenv("RUN_MAIN")
+    monkeypatch.delenv("RUN_MAIN", raising=False)
     monkeypatch.setattr(start, "call_command", lambda name, **options: calls.append(name))
     monkeypatch.setattr(RunserverCommand, "handle", lambda *args, **options: calls.append("serve"))
     return calls
