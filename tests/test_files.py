@@ -59,7 +59,7 @@ EITHER = "core/keyset.py core/queryset_ordering.py core/tests/test_keyset.py"
 CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
 
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
-MAX_FILES = 90
+MAX_FILES = 95
 MAX_LINES = {"": 3_400, "core/": 1_200}
 
 
