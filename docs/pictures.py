@@ -67,7 +67,7 @@ def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["ligh
     operation.get_by_placeholder("id").fill("1")
     operation.get_by_role("button", name="Execute").click()
     expect(operation.locator(".live-responses-table")).to_contain_text("Jane Eyre")
-    operation.locator(".execute-wrapper").evaluate("button => button.scrollIntoView()")
+    operation.get_by_role("heading", name="Curl").evaluate("heading => heading.scrollIntoView()")
     save(page, pictures / f"swagger-{scheme}.webp")
     # The admin has three columns side by side.
     page.set_viewport_size({"width": 1380, "height": 760})
