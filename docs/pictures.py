@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from baking import BakedProject
-from playwright.sync_api import Browser, Page, sync_playwright
-from test_browser import OPTIONS, Site, Visit, browser_program, serving, sign_in
+from browsing import OPTIONS, Site, Visit, browser_program, serving, sign_in
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,7 +24,7 @@ pre {{ margin: 0; padding: 24px; font: 15px/1.5 monospace; white-space: pre-wrap
 
 
 def main() -> None:
-    """Run `just pictures [FOLDER]`: writes NAME-light.webp and NAME-dark.webp; Swagger UI is always light.
+    """Run `just pictures [FOLDER]`: writes NAME-light.webp and NAME-dark.webp.
 
     Ends with a message if there is no browser.
     """
@@ -60,10 +60,15 @@ def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["ligh
     save(page, pictures / f"list-{scheme}.webp")
     page.locator(".list li:has(.subtitle) a").first.click()
     save(page, pictures / f"detail-{scheme}.webp")
-    if scheme == "light":
-        page.goto(f"{site.address}/api/docs/")
-        page.locator(".opblock-tag", has_text="books").evaluate("tag => tag.scrollIntoView()")
-        save(page, pictures / "swagger.webp")
+    page.goto(f"{site.address}/api/docs/")
+    operation = page.locator(".opblock", has_text="Show a book")
+    operation.get_by_role("button", expanded=False).first.click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_placeholder("id").fill("1")
+    operation.get_by_role("button", name="Execute").click()
+    expect(operation.locator(".live-responses-table")).to_contain_text("Jane Eyre")
+    operation.get_by_role("heading", name="Curl").evaluate("heading => heading.scrollIntoView()")
+    save(page, pictures / f"swagger-{scheme}.webp")
     # The admin has three columns side by side.
     page.set_viewport_size({"width": 1380, "height": 760})
     sign_in(Visit(page, site.address), site)

@@ -30,7 +30,7 @@ from baking import (
 
 TIES = 5000
 # The books of the demo data.
-DEMO = 100
+DEMO = 36
 WRITES = 400
 UNLIMITED = {f"THROTTLE_{scope}": "1000000/min" for scope in ("ANON", "USER", "LOGIN")}
 FILL = f"""
@@ -301,7 +301,7 @@ from generated.api.auth import current_user, login
 from generated.api.books import books_create, books_list, books_retrieve
 from generated.models import BookRequest, CredentialsRequest, Problem
 token = login.sync(client=Client({served.address!r}), body=CredentialsRequest("admin", {served.password!r}))
-client = AuthenticatedClient({served.address!r}, token.token, prefix="Token")
+client = AuthenticatedClient({served.address!r}, token.token)
 assert current_user.sync(client=client).username == "admin"
 book = books_create.sync(client=client, body=BookRequest(title="Client", author="Generated", isbn={isbn(7000)!r}))
 assert books_retrieve.sync(book.id, client=client) == book

@@ -1,175 +1,20 @@
 """The default project in a real browser: by keyboard alone, on phone and desktop, in light and dark."""
 
 import re
-import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from baking import ROOT, Bake, BakedProject, free_port, need, running
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
+from baking import ROOT
+from browsing import PHONE, SCREENS, TWO_SCREENS, VARIABLES, Site, Visiting, sign_in, violations
+from playwright.sync_api import Browser, expect
 
-BROWSERS = ("chromium", "google-chrome", "chromium-browser")
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-SCREENS = [
-    pytest.param("light", PHONE, id="light phone"),
-    pytest.param("dark", PHONE, id="dark phone"),
-    pytest.param("light", DESKTOP, id="light desktop"),
-    pytest.param("dark", DESKTOP, id="dark desktop"),
-]
-# Both widths and both colours, in two screens.
-TWO_SCREENS = [SCREENS[1], SCREENS[2]]
 # Pages of the project's own templates; the last one is an error page.
 OWN_PAGES = [
     *("/", "/?search=jane", "/?search=nothing-has-this-name", "/books/1/"),
     *("/accounts/login/", "/accounts/password_reset/", "/no-such-page/"),
 ]
-VARIABLES = {"DEBUG": "false", "HTTPS": "false"}
-
-
-@dataclass(frozen=True)
-class Site:
-    """A project under gunicorn, and the password of its administrator."""
-
-    project: BakedProject
-    address: str
-    password: str
-
-
-@dataclass
-class Visit:
-    """A page of a new browser profile, and what happened in it."""
-
-    page: Page
-    address: str
-    errors: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
-
-    def see(self, message: ConsoleMessage) -> None:
-        # Some tests open a page that does not exist.
-        missing = message.text.startswith("Failed to load resource") and message.location["url"] == self.page.url
-        if message.type in {"error", "warning"} and not missing:
-            self.errors.append(f"{message.location['url']}: {message.text}")
-
-    def request(self, request: Request) -> None:
-        if not request.url.startswith((f"{self.address}/", "data:", "blob:")):
-            self.elsewhere.append(request.url)
-
-    def go(self, path: str) -> None:
-        self.page.goto(self.address + path)
-
-    def tab_to(self, target: Locator, limit: int = 80) -> None:
-        """Press the tabulator key until the element has the focus."""
-        for _ in range(limit):
-            if target.count() == 1 and target.evaluate("element => element === document.activeElement"):
-                return
-            self.page.keyboard.press("Tab")
-        pytest.fail(f"{target} is not among the first {limit} stops of the tabulator key on {self.page.url}")
-
-    def press(self, target: Locator, key: str = "Enter") -> None:
-        self.tab_to(target)
-        self.page.keyboard.press(key)
-
-    def write(self, target: Locator, text: str) -> None:
-        """Replace the text of a field."""
-        self.tab_to(target)
-        self.page.keyboard.press("ControlOrMeta+A")
-        self.page.keyboard.type(text)
-
-
-Visiting = Callable[..., Visit]
-
-
-def browser_program() -> str | None:
-    """The path of Chromium or Chrome."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
-@contextmanager
-def serving(project: BakedProject) -> Iterator[Site]:
-    project.manage("collectstatic", "--noinput", **VARIABLES)
-    project.manage("migrate", **VARIABLES)
-    password = re.search(r"password: (\S+)", project.manage("demo", **VARIABLES))
-    assert password
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
-    with running(command, project.path, f"{address}/health/live", **VARIABLES):
-        yield Site(project, address, password[1])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = browser_program()
-    need(program, "Chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def site(bake: Bake, browser: Browser) -> Iterator[Site]:
-    with serving(bake()) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def site_without_books(bake: Bake, browser: Browser) -> Iterator[Site]:
-    with serving(bake(include_books=False)) as served:
-        yield served
-
-
-@pytest.fixture
-def visiting(browser: Browser) -> Iterator[Visiting]:
-    """A function that opens a new browser profile at a site. Its console must stay empty, and it must send requests to
-    this site alone."""
-    visits: list[Visit] = []
-    with ExitStack() as stack:
-
-        def open_at(
-            site: Site, scheme: Literal["light", "dark"] = "light", size: Any = DESKTOP, **options: Any
-        ) -> Visit:
-            context = browser.new_context(color_scheme=scheme, viewport=size, reduced_motion="reduce", **options)
-            stack.callback(context.close)
-            page = context.new_page()
-            visits.append(visit := Visit(page, site.address))
-            page.on("console", visit.see)
-            page.on("pageerror", lambda error: visit.errors.append(str(error)))
-            page.on("request", visit.request)
-            return visit
-
-        yield open_at
-    for visit in visits:
-        assert visit.errors == []
-        assert visit.elsewhere == []
-
-
-def sign_in(visit: Visit, site: Site) -> None:
-    visit.go("/admin/")
-    visit.write(visit.page.get_by_role("textbox", name="Username"), "admin")
-    visit.write(visit.page.get_by_label("Password"), site.password)
-    visit.page.keyboard.press("Enter")
-    expect(visit.page.get_by_role("button", name="Log out")).to_be_visible()
-
-
-def violations(page: Page) -> list[str]:
-    """The violations of accessibility rules that axe reports for the page."""
-    found = Axe().run(page).response["violations"]
-    return [f"{rule['help']}: {node['html']}" for rule in found for node in rule["nodes"]]
 
 
 @pytest.mark.parametrize("path", OWN_PAGES)
@@ -222,13 +67,14 @@ def test_a_book_is_found_and_read_by_keyboard(visiting: Visiting, site: Site, sc
     visit = visiting(site, scheme, size)
     page = visit.page
     visit.go("/")
-    visit.write(page.get_by_role("searchbox"), "lefevre")
+    visit.write(page.get_by_role("searchbox"), "bronte")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Hanoi in 1100")).to_be_visible()
-    expect(page.get_by_role("link", name="Bergen before Dawn")).to_have_count(0)
-    visit.press(page.get_by_role("link", name="How Bread Came to Tromsø"))
-    expect(page.get_by_role("heading", level=1)).to_have_text("How Bread Came to Tromsø")
-    expect(page.get_by_text("9798000000717")).to_be_visible()
+    expect(page.get_by_role("link", name="Wuthering Heights")).to_be_visible()
+    expect(page.get_by_role("link", name="Anna Karenina")).to_have_count(0)
+    expect(page.get_by_text("2 books")).to_be_visible()
+    visit.press(page.get_by_role("link", name="Jane Eyre"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Jane Eyre")
+    expect(page.get_by_text("9780141441146")).to_be_visible()
 
 
 @pytest.mark.parametrize(("scheme", "size"), TWO_SCREENS)
@@ -236,7 +82,7 @@ def test_the_links_to_other_pages_work_by_keyboard(visiting: Visiting, site: Sit
     visit = visiting(site, scheme, size)
     page = visit.page
     visit.go("/")
-    first = page.get_by_role("link", name="Bergen before Dawn")
+    first = page.get_by_role("link", name="Anna Karenina")
     expect(first).to_be_visible()
     visit.press(page.get_by_role("link", name=re.compile("next", re.I)))
     expect(page.get_by_role("link", name=re.compile("previous", re.I))).to_be_visible()
@@ -278,8 +124,8 @@ def test_swagger_ui_sends_the_token(visiting: Visiting, site: Site, scheme: str,
     visit.go("/api/docs/")
     visit.press(page.get_by_role("button", name="Authorize").first)
     # Swagger UI offers the cookie of a session as well.
-    dialog = page.locator(".auth-container", has_text="Authorization")
-    visit.write(dialog.get_by_role("textbox"), f"Token {token}")
+    dialog = page.locator(".auth-container", has_text="The token that a login returns")
+    visit.write(dialog.get_by_role("textbox"), token)
     visit.press(dialog.get_by_role("button", name="Apply credentials"))
     visit.press(dialog.get_by_role("button", name="Close"))
     who = page.locator(".opblock", has_text="Show the current user")
@@ -302,8 +148,6 @@ def test_a_book_is_sent_from_the_browsable_api(visiting: Visiting, site: Site, s
         visit.write(page.locator(f"#post-object-form [name={name}]"), text)
     visit.press(page.get_by_role("button", name="POST"))
     expect(page.get_by_text("HTTP 201 Created")).to_be_visible()
-    # DRF's own template has inline styles, which the Content-Security-Policy blocks: some buttons are elsewhere.
-    visit.errors = [error for error in visit.errors if "inline style" not in error]
 
 
 def test_the_list_is_complete_without_javascript(visiting: Visiting, site: Site) -> None:
@@ -335,16 +179,16 @@ def test_nothing_on_the_list_moves_while_it_loads(visiting: Visiting, site: Site
     assert visit.page.evaluate("window.shifts.map(shift => shift.value)") == []
 
 
-def test_the_list_makes_at_most_three_queries(site: Site) -> None:
+def test_the_list_makes_at_most_four_queries(site: Site) -> None:
     code = (
         "from django.db import connection; from django.test import Client;"
         "from django.test.utils import CaptureQueriesContext as Capture\n"
-        "with Capture(connection, ) as queries: answer = Client(headers={'host': 'localhost'}).get('/?search=e')\n"
+        "with Capture(connection, ) as queries: answer = Client(headers={'host': 'localhost'}).get('/?search=th')\n"
         "print(answer.status_code, len(queries))"
     )
     status, queries = site.project.manage("shell", "--verbosity", "0", "--command", code, **VARIABLES).split()
     assert status == "200"
-    assert 1 <= int(queries) <= 3
+    assert 1 <= int(queries) <= 4
 
 
 def test_the_recipe_makes_the_pictures_of_the_readme(browser: Browser, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ django_project/__init__.py django_project/asgi.py django_project/settings.py dja
 django_project/wsgi.py
 """
 BOOKS = """
-books/__init__.py books/admin.py books/isbn.py books/models.py books/urls.py books/views.py
+books/__init__.py books/admin.py books/demo_books.csv books/isbn.py books/models.py books/urls.py books/views.py
 books/management/commands/seed_books.py
 books/migrations/0001_initial.py books/migrations/0002_search_index.py books/migrations/__init__.py
 books/templates/admin/books/book/actions.html books/templates/admin/books/book/pagination.html
@@ -50,7 +50,8 @@ apis/__init__.py apis/admin.py apis/apps.py apis/authentication.py apis/checks.p
 apis/models.py apis/overrides.py apis/pagination.py apis/parsers.py apis/permissions.py apis/schema.py
 apis/serializers.py apis/throttling.py apis/urls.py apis/views.py apis/viewsets.py
 apis/migrations/0001_initial.py apis/migrations/0002_token_auth_hash.py apis/migrations/__init__.py
-apis/templates/apis/swagger.html
+apis/static/apis/browsable.css apis/static/apis/swagger.css apis/static/apis/swagger.js
+apis/templates/apis/swagger.html apis/templates/rest_framework/api.html
 apis/tests/conftest.py apis/tests/test_api.py apis/tests/test_authentication.py apis/tests/test_checks.py
 apis/tests/test_filters.py apis/tests/test_lists.py apis/tests/test_pagination.py apis/tests/test_parsers.py
 apis/tests/test_permissions.py apis/tests/test_throttling.py apis/tests/test_viewsets.py
@@ -61,7 +62,7 @@ EITHER = "core/keyset.py core/queryset_ordering.py core/tests/test_keyset.py"
 CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
 
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
-MAX_FILES = 92
+MAX_FILES = 95
 MAX_LINES = {"": 3_500, "core/": 1_200}
 
 

@@ -71,7 +71,7 @@ def add_shop(project: BakedProject) -> None:
     for name in ("drf_idioms", "django_idioms"):
         shutil.copy(FOLDER / f"{name}.py", app / "tests" / f"test_{name}.py")
     shutil.copy(FOLDER / "resources.py", project.path / "apis" / "v1" / "shop.py")
-    project.edit("django_project/settings.py", '    "apis",\n]', '    "apis",\n    "shop",\n]')
+    project.edit("django_project/settings.py", '    "accounts",\n', '    "accounts",\n    "shop",\n')
     urls = "apis/v1/urls.py"
     project.edit(urls, "from apis.v1.books", "from apis.v1 import shop\nfrom apis.v1.books")
     line = 'router.register("books", BookViewSet)\n'

@@ -34,7 +34,7 @@ def project(bake: Bake, request: pytest.FixtureRequest) -> BakedProject:
     shutil.copy(FOLDER / "models.py", app)
     shutil.copy(FOLDER / "idioms.py", app / "tests" / "test_writers.py")
     shutil.copy(FOLDER / "resources.py", project.path / "apis" / "v1" / "writers.py")
-    project.edit("django_project/settings.py", '    "apis",\n]', '    "apis",\n    "writers",\n]')
+    project.edit("django_project/settings.py", '    "accounts",\n', '    "accounts",\n    "writers",\n')
     urls = "apis/v1/urls.py"
     imports = re.search(r"from apis\.", project.read(urls))
     assert imports

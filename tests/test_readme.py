@@ -36,10 +36,10 @@ def test_the_first_start_with_uv_serves_demo_data_and_the_second_one_too(fresh: 
     fresh.run("uv", "sync", "--quiet")
     address = f"http://127.0.0.1:{port}/api/v1/books/"
     with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
-        assert http_get(address).json()["results"][0]["title"] == "Bergen before Dawn"
+        assert http_get(address).json()["results"][0]["title"] == "Anna Karenina"
     assert "SECRET_KEY=" in fresh.read(".env")
     with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
-        assert http_get(address).json()["results"][0]["title"] == "Bergen before Dawn"
+        assert http_get(address).json()["results"][0]["title"] == "Anna Karenina"
 
 
 def test_the_start_without_uv(fresh: BakedProject) -> None:
@@ -47,7 +47,7 @@ def test_the_start_without_uv(fresh: BakedProject) -> None:
     port = str(free_port())
     address = f"http://127.0.0.1:{port}/"
     with running(["sh", "-ec", start], fresh.path, address, WEB_PORT=port):
-        assert "Bergen before Dawn" in http_get(address).text
+        assert "Anna Karenina" in http_get(address).text
 
 
 def test_the_commands_of_deployment(fresh: BakedProject) -> None:

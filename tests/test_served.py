@@ -78,7 +78,7 @@ def test_the_home_page_shows_the_parts_of_the_project(served: Served) -> None:
     page = http_get(served.address)
     assert page.status_code == 200
     assert f"<title>{served.project.answers.get('project_name', 'Library')}</title>" in page.text
-    assert ("Bergen before Dawn" in page.text) == includes(served, "books")
+    assert ("Anna Karenina" in page.text) == includes(served, "books")
     assert ('href="/api/"' in page.text) == includes(served, "apis")
 
 

@@ -206,7 +206,7 @@ def test_an_update_merges_and_keeps_the_owners_changes_and_data(template: Templa
     assert " passed" in project.run("just", "check")
     port = str(free_port())
     with running(["just", "start"], project.path, f"http://127.0.0.1:{port}/", WEB_PORT=port):
-        assert "Bergen before Dawn" in httpx.get(f"http://127.0.0.1:{port}/").text
+        assert "Anna Karenina" in httpx.get(f"http://127.0.0.1:{port}/").text
 
 
 def test_an_update_changes_no_other_file(template: Template, render: Render) -> None:

@@ -15,6 +15,8 @@ class ExpiringTokenAuthentication(BaseAuthentication):
     """Accept the tokens that `apis.views.TokenView` issues."""
 
     keyword = "Token"
+    # Swagger UI and generated clients send only schemes that are registered, such as this one of RFC 6750.
+    registered_keyword = "Bearer"
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         """Return the user and the token, by one query; None if the request has no token.
@@ -22,7 +24,10 @@ class ExpiringTokenAuthentication(BaseAuthentication):
         Raises AuthenticationFailed, with the same message whatever is wrong.
         """
         keyword, _, key = request.headers.get("Authorization", "").partition(" ")
-        if keyword.lower() != self.keyword.lower():
+        if keyword.lower() not in {self.keyword.lower(), self.registered_keyword.lower()}:
+            return None
+        if keyword.lower() != self.keyword.lower() and "." in key:
+            # A JSON Web Token, which another class may accept.
             return None
         tokens = Token.objects.select_related("user").filter(expires_at__gt=timezone.now(), user__is_active=True)
         token = tokens.filter(digest=Token.digest_of(key)).first()
@@ -43,8 +48,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {
-            "type": "apiKey",
-            "in": "header",
-            "name": "Authorization",
-            "description": "`Token` and a space in front of the token: `Authorization: Token …`",
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The token that a login returns. `Authorization: Token …` works as well as `Bearer`.",
         }

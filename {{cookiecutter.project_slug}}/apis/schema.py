@@ -1,5 +1,6 @@
 """The OpenAPI document. https://drf-spectacular.readthedocs.io/en/latest/customization.html"""
 
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.plumbing import get_lib_doc_excludes
@@ -41,13 +42,20 @@ EXAMPLE = {
 
 
 def add_problem_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Give every operation the error response of the API: a postprocessing hook of drf-spectacular."""
+    """Give every operation the error response of the API, below those of success, and these their status as a text.
+
+    A postprocessing hook of drf-spectacular.
+    """
+    phrases = {str(status.value): status.phrase for status in HTTPStatus}
     result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
     schema = {"$ref": "#/components/schemas/Problem"}
     response = {"description": "An error.", "content": {MEDIA_TYPE: {"schema": schema, "example": EXAMPLE}}}
     result["components"].setdefault("responses", {})["Problem"] = response
     for path in result["paths"].values():
         for operation in path.values():
+            for code, documented in operation["responses"].items():
+                if documented.get("description") == "":
+                    documented["description"] = phrases.get(code, "")
             operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
     return result
 

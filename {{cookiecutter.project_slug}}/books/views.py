@@ -2,15 +2,18 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import DetailView, TemplateView
 
 from books.models import Book
-from core.keyset import InvalidCursorError, paginate
+from core.keyset import InvalidCursorError, KeysetPage, paginate
 from core.views import error_page
 
 ORDERINGS = {"title": "Title", "author": "Author", "-created_at": "Newest first"}
 PAGE_SIZE = 20
+# In a larger library, the results of a search are only counted if they fit on one page.
+MAX_COUNTED = 1_000
 
 
 class BookListView(TemplateView):
@@ -32,7 +35,17 @@ class BookListView(TemplateView):
             page = paginate(books, size=PAGE_SIZE, cursor=cursor, narrowed=bool(search))
         except InvalidCursorError:
             return error_page(400)
-        return self.render_to_response({"page": page, "book_list": page.rows, "orderings": ORDERINGS, **chosen})
+        context = {"page": page, "book_list": page.rows, "orderings": ORDERINGS, "page_size": PAGE_SIZE, **chosen}
+        return self.render_to_response({**context, "count": count_results(books, page) if search else None})
+
+
+def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:
+    """Return how many books a search has found, or None if it takes long to count them, by two bounded queries."""
+    if page.next is None and page.previous is None:
+        return len(page.rows)
+    if Book.objects.order_by()[: MAX_COUNTED + 1].count() > MAX_COUNTED:
+        return None
+    return books.count()
 
 
 class BookDetailView(DetailView):

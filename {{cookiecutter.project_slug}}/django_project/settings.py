@@ -79,6 +79,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     # % if cookiecutter.include_apis
+    # Before DRF, whose template of the browsable API it extends.
+    "apis",
     "corsheaders",
     "django_filters",
     "drf_spectacular",
@@ -89,9 +91,6 @@ INSTALLED_APPS = [
     "accounts",
     # % if cookiecutter.include_books
     "books",
-    # % endif
-    # % if cookiecutter.include_apis
-    "apis",
     # % endif
 ]
 

@@ -1,6 +1,7 @@
 """What holds for every URL of the API: its root, its documentation, its errors, and how browsers may use it."""
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.db.models import ProtectedError
 from django.http import Http404
 from django.test import Client
 from django.urls import path
+from django.utils.html import escape
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, NotFound, PermissionDenied, Throttled, ValidationError
 from rest_framework.permissions import AllowAny
@@ -59,7 +61,26 @@ def test_the_root_lists_what_follows(anon):
 def test_a_browser_gets_pages(client):
     page = client.get("/api/", headers={"accept": "text/html"})
     assert page["Content-Type"].startswith("text/html")
-    assert "Django REST framework" in page.content.decode()
+    assert f"<title>Root \N{EN DASH} {escape(project.PROJECT['name'])}</title>" in page.content.decode()
+
+
+def test_the_browsable_api_leads_to_the_site_and_to_logging_in_and_out(client, reader):
+    url = "/api/v1/auth/user/"
+    page = client.get(f"{url}?page=1&a=b", headers={"accept": "text/html"}).content.decode()
+    assert f'<a class="navbar-brand" href="/">{escape(project.PROJECT["name"])}</a>' in page
+    assert f'<a href="/accounts/login/?next={url}%3Fpage%3D1%26a%3Db">Log in</a>' in page
+    client.force_login(reader)
+    page = client.get(url, headers={"accept": "text/html"}).content.decode()
+    assert "Log out reader" in page
+    assert client.post("/accounts/logout/", {"next": url}).url == url
+    assert "Log out" not in client.get(url, headers={"accept": "text/html"}).content.decode()
+
+
+def test_the_browsable_api_has_nothing_inline(client, reader):
+    client.force_login(reader)
+    for url in ("/api/", "/api/v1/auth/user/", "/api/v1/auth/token/", "/api/no-such-page/"):
+        page = client.get(url, headers={"accept": "text/html"}).content.decode()
+        assert not re.search(r"<style| style=| onclick=|<script(?! src| type)", page), url
 
 
 def test_the_openapi_document_has_the_name_of_the_project(client):
@@ -76,7 +97,10 @@ def test_every_operation_has_a_name_of_its_own_and_the_error_response(client):
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     for operation in operations:
-        assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
+        success, *_, last = operation["responses"].items()
+        assert success[0].startswith("2")
+        assert success[1]["description"] in {"OK", "Created", "No response body"}
+        assert last == ("default", {"$ref": "#/components/responses/Problem"})
 
 
 @pytest.mark.parametrize("url", ["/api/", "/api/v1/auth/token/", "/api/v1/auth/user/"])
@@ -87,7 +111,7 @@ def test_logging_in_is_described_with_examples(client, url):
         assert operation["security"]
         if "requestBody" in operation:
             assert operation["requestBody"]["content"]["application/json"]["examples"]
-    assert document["components"]["securitySchemes"]["token"]["name"] == "Authorization"
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
 
 
 def test_a_view_set_without_a_docstring_has_no_description_of_ours(mount, client):

@@ -109,21 +109,23 @@ def test_logging_out_and_the_current_user_need_credentials(anon):
 # The header
 
 
-@pytest.mark.parametrize("header", ["Token", "Token ", "Token a b", "Token \xff", "Token wrong", "token x"])
+@pytest.mark.parametrize(
+    "header", ["Token", "Token ", "Token a b", "Token \xff", "Token wrong", "token x", "Token a.b.c", "Bearer x"]
+)
 def test_a_malformed_or_unknown_token_is_401(reader, header):
     api = API({"authorization": header})
     assert api("GET", USER, status=401)["code"] == "invalid_token"
     assert api.response["WWW-Authenticate"] == "Token"
 
 
-@pytest.mark.parametrize("header", ["Bearer x", "Basic cmVhZGVyOnF1aWV0", "x", ""])
-def test_another_scheme_is_no_authentication(reader, header):
+@pytest.mark.parametrize("header", ["Bearer a.b.c", "Basic cmVhZGVyOnF1aWV0", "x", ""])
+def test_another_scheme_or_a_json_web_token_is_no_authentication(reader, header):
     assert API({"authorization": header})("GET", USER, status=401)["code"] == "not_authenticated"
 
 
-def test_the_name_of_the_scheme_has_no_case(reader):
+def test_the_scheme_is_token_or_bearer_in_any_case(reader):
     key, _ = Token.issue(reader)
-    for scheme in ("Token", "token", "TOKEN"):
+    for scheme in ("Token", "token", "TOKEN", "Bearer", "bearer"):
         API({"authorization": f"{scheme} {key}"})("GET", USER, status=200)
 
 

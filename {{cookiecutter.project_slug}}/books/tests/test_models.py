@@ -1,4 +1,4 @@
-"""The model of a book, its ISBN in both forms, its admin, and invented books."""
+"""The model of a book, its ISBN in both forms, its admin, the demo books and invented ones."""
 
 from io import StringIO
 
@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from books.isbn import normalise
 from books.models import Book
+from books.views import PAGE_SIZE
 from core.management.commands import demo
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +158,20 @@ def test_invented_books_are_the_same_each_time_and_added_where_they_are_missing(
     more, _ = seed(30)
     assert len(more) == 31
     assert set(first) < set(more)
+
+
+def test_the_demo_books_have_valid_isbns_and_are_found_without_accents():
+    seed(None)
+    books = {book.title: book for book in Book.objects.all()}
+    assert len(books) > PAGE_SIZE
+    for book in books.values():
+        assert normalise(book.isbn) == book.isbn
+        book.full_clean(exclude=["isbn"])
+    for words, title in {"miserables": "Les Misérables", "capek": "R.U.R.", "kierkegaard soren": "Fear and"}.items():
+        assert Book.objects.get(search__icontains=words).title.startswith(title)
+    # Added again, they are the same.
+    assert f"{len(books)} books are in the database." in seed(None)[1]
+    assert Book.objects.count() == len(books)
 
 
 def test_an_invented_book_is_found_and_has_a_valid_isbn():

@@ -74,6 +74,37 @@ def test_search_says_when_nothing_matches(client, emma, words):
     assert "<script>" not in page
 
 
+@pytest.mark.parametrize(
+    ("search", "counted", "text", "queries"),
+    [
+        ("rare", 1_000, "1 book", 2),
+        ("tome", 1_000, "2 books", 2),
+        ("volume", 1_000, "40 books", 4),
+        # No count of a large library reads more rows than this.
+        ("volume", 41, "More than 20 books", 4),
+        ("tome", 41, "2 books", 3),
+    ],
+)
+def test_search_says_how_many_books_it_has_found_where_that_is_cheap(
+    client, monkeypatch, django_assert_max_num_queries, search, counted, text, queries
+):
+    monkeypatch.setattr("books.views.MAX_COUNTED", counted)
+    monkeypatch.setattr(keyset, "MAX_CANDIDATES", counted)
+    titles = [f"Volume {number}" for number in range(2 * PAGE_SIZE)] + ["Tome", "Rare Tome"]
+    Book.objects.bulk_create([Book(title=title, author="A", isbn=isbn(n)) for n, title in enumerate(titles)])
+    with django_assert_max_num_queries(queries):
+        page = client.get("/", {"search": search}).content.decode()
+    assert f'<p class="quiet">{text}</p>' in page
+    assert '<p class="quiet">' not in client.get("/").content.decode()
+
+
+def test_a_later_page_has_the_same_number_of_results(client):
+    Book.objects.bulk_create([Book(title="Same", author="Same", isbn=isbn(n)) for n in range(PAGE_SIZE + 1)])
+    second = client.get("/", {"search": "same", "cursor": client.get("/", {"search": "same"}).context["page"].next})
+    assert len(second.context["book_list"]) == 1
+    assert "21 books" in second.content.decode()
+
+
 def test_search_ignores_accents(client):
     Book.objects.create(title="Les Misérables", subtitle="Łukasz i Tromsø", author="Victor Hugo", isbn="9780140444308")
     for words in ("miserables", "MISÉRABLES", "lukasz", "ŁUKASZ", "tromso"):

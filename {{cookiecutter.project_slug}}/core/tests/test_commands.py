@@ -157,6 +157,14 @@ def test_another_seed_adds_other_rows():
     assert [name.split()[0] for name in both[20:]] != [name.split()[0] for name in first]
 
 
+def test_examples_are_added_unless_rows_are_to_be_generated(monkeypatch):
+    monkeypatch.setattr(SeedGroups, "examples", lambda self: [Group(name="Editors")])
+    assert seed(None) == (["Editors"], "1 groups are in the database.\n")
+    assert seed(None)[0] == ["Editors"]
+    assert len(seed(2)[0]) == 3
+    assert len(seed(None, seed=1)[0]) == 103
+
+
 @pytest.mark.parametrize("count", ["0", "-1", "ten", "1.5", "", "10000001", "9" * 10_000, "\u0663"])
 def test_a_wrong_count_is_one_clear_line(count):
     with pytest.raises(CommandError, match=r"^--count is a whole number from 1 to 10000000\.$"):

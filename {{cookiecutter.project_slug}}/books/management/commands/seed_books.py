@@ -1,11 +1,16 @@
-"""`manage.py seed_books`: any number of generated books, the same ones each time."""
+"""`manage.py seed_books`: well-known books, or any number of generated ones, the same ones each time."""
 
+import csv
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from books.isbn import check_digit
 from books.models import Book
 from core.management.commands.demo import SeedCommand
+
+# Works in the public domain, each with the ISBN of an edition.
+DEMO_BOOKS = Path(__file__).parents[2] / "demo_books.csv"
 
 # Some titles have a subtitle after a colon. Words fill the blanks of both.
 TITLES = """The {adjective} {thing}; The {thing} of {place}: A Novel; {place} in {year}; Letters from {place}: {year};
@@ -33,8 +38,12 @@ authors = [[names.split() for names in both.split("/")] for both in AUTHORS.spli
 
 
 class Command(SeedCommand):
-    help = "Add COUNT generated books, unless they exist."
+    help = "Add well-known books, or COUNT generated ones, unless they exist."
     model = Book
+
+    def examples(self) -> list[Book]:
+        with DEMO_BOOKS.open(encoding="utf-8", newline="") as file:
+            return [Book(**row) for row in csv.DictReader(file)]
 
     def make(self, choice: Callable[[list[Any]], Any], digits: str) -> Book:
         filled = choice(titles).format(**{blank: choice(some) for blank, some in words.items()})

@@ -17,20 +17,33 @@ BATCH = 5_000
 
 
 class SeedCommand(BaseCommand):
-    """Add generated rows of `model`, the same ones each time; rows whose unique values are taken are left out."""
+    """Add rows of `model`, the same ones each time; rows whose unique values are taken are left out.
+
+    Without an option these are the `examples`, if there are some; else they are generated.
+    """
 
     model: type[models.Model]
+
+    def examples(self) -> list[Any]:
+        """Return the rows of a demonstration."""
+        return []
 
     def make(self, choice: Callable[[list[Any]], Any], digits: str) -> models.Model:
         """Build one row deterministically: `choice` picks from a list, and no other row has the eight `digits`."""
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--count", default="100", help="from 1 to 10000000; default 100")
-        parser.add_argument("--seed", default="0", help="from 0 to 9: another seed generates other rows")
+        parser.add_argument("--count", help="generate this many rows, from 1 to 10000000; default 100")
+        parser.add_argument("--seed", help="from 0 to 9, default 0: another seed generates other rows")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        count, seed = str(options["count"]), str(options["seed"])
+        name = self.model._meta.verbose_name_plural
+        given = {option: str(options[option]) for option in ("count", "seed") if options[option] is not None}
+        if not given and (examples := self.examples()):
+            self.model._default_manager.bulk_create(examples, ignore_conflicts=True)
+            self.stdout.write(f"{len(examples)} {name} are in the database.")
+            return
+        count, seed = given.get("count", "100"), given.get("seed", "0")
         if not re.fullmatch("[1-9][0-9]{0,6}|10000000", count):
             raise CommandError("--count is a whole number from 1 to 10000000.")
         if not re.fullmatch("[0-9]", seed):
@@ -39,7 +52,6 @@ class SeedCommand(BaseCommand):
             self.add(int(count), seed)
         except KeyboardInterrupt:
             raise CommandError("Stopped. The same command adds the rest.", returncode=130) from None
-        name = self.model._meta.verbose_name_plural
         self.stdout.write(f"{int(count):,} generated {name} are in the database.")
 
     def add(self, count: int, seed: str) -> None:
