@@ -34,7 +34,7 @@ TYPES = {
     "email": ("EmailField(", '"{name}{n}@example.com"'),
     "url": ("URLField(", '"https://example.com/{n}"'),
     "uuid": ("UUIDField(", '"00000000-0000-4000-8000-00000000000{n}"'),
-    "json": ("JSONField(", '{{"key": {n}}}'),
+    "json": ("JSONField(", '["{label}", {n}]'),
     "choice": ("CharField(max_length=20, ", '"{choice}"'),
 }
 STRINGS = {"char", "text", "email", "url", "choice"}
@@ -130,12 +130,14 @@ def model_name(app: str, name: str) -> str:
     if not re.fullmatch(NAME, app) or iskeyword(app) or not (name or app.endswith("s")):
         how = "an app is called by a plural in lower case, such as order_lines. If this is one, add --model Person"
         raise CommandError(f"{app}: {how}, the name of its model.")
+    if (BASE_DIR / app).exists() or app in {config.label for config in apps.get_app_configs()}:
+        raise CommandError(f"There is an app or a file {app} already. Choose another name.")
     words = (name or re.sub("(?:(ss|tus|x|ch|sh)es|s)$", r"\1", re.sub("ies$", "ys", app))).split("_")
     model = "".join(word[:1].upper() + word[1:] for word in words)
     # The API's documentation uses the last two.
     taken = {*(known.__name__ for known in apps.get_models()), "Credentials", "Problem"}
     if not re.fullmatch("[A-Z][A-Za-z0-9]*", model) or iskeyword(model) or model in taken:
-        raise CommandError(f"The model cannot be called {model}. Name it otherwise, as in --model Person.")
+        raise CommandError(f"The name {model} is taken, or cannot be that of a model. Choose another: --model Person.")
     return model
 
 
