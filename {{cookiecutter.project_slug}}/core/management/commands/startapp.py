@@ -43,7 +43,7 @@ RANGES = {"int", "decimal", "date", "datetime"}
 RESERVED = {*dir(models.Model), "id", "url", "objects", "models", "str", "meta"}
 RESERVED |= {"search", "ordering", "cursor", "page_size", "format"}
 NAME = "[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
-HOW = f"name:type, the type {', '.join(TYPES)}=open,paid or app.Model, then ? if it is optional, ! if unique"
+HOW = f"name:type, the name in lower case, the type {', '.join(TYPES)}=open,paid or app.Model, then ? if it is optional, ! if unique"
 # The lines that an app needs in other files, and what each goes after, at its last place there.
 LINES = [
     ("django_project/settings.py", r"^INSTALLED_APPS = \[\n(?: .*\n)*(?=\])", '    "{app}",'),
@@ -154,6 +154,7 @@ def context(app: str, model: str, fields: list[Field], options: dict[str, Any]) 
         group: [field for field in fields if getattr(field, group)]
         for group in ("choices", "indexed", "omittable", "ordered", "related", "required", "unique")
     }
+    kinds = [field.kind for field in fields]
     filtered = [field for field in fields if field.related or field.choices or field.name in more]
     return {
         **groups,
@@ -165,6 +166,8 @@ def context(app: str, model: str, fields: list[Field], options: dict[str, Any]) 
         "searched": words if options["search"] is None else searched,
         "fields": fields,
         "filtered": filtered,
+        # Several relations to one model need names for the way back.
+        "named": [field for field in fields if field.related and kinds.count(field.kind) > 1],
         "moments": [field for field in filtered if field.kind == "datetime"],
     }
 
@@ -202,7 +205,7 @@ def install(source: Path, app: str, model: str) -> list[str]:
             raise CommandError(f"Nothing was changed: {error}") from error
         raise
     changed = [*(path for path in created if app not in path.parts), *(file.relative_to(BASE_DIR) for file in before)]
-    return [f"{app}/", *map(str, sorted(changed))]
+    return [f"{app}/", *map(str, sorted(changed)), *([] if find_spec("ruff") else ["not formatted: ruff is missing"])]
 
 
 def run(module: str, *arguments: str) -> None:
