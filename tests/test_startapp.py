@@ -1,4 +1,4 @@
-"""`manage.py startapp`: it writes an app that passes the checks and whose tests notice mistakes, or changes nothing."""
+"""`manage.py startapp` writes an app that passes the checks and whose tests notice mistakes, or changes nothing."""
 
 import shutil
 from collections.abc import Iterator
@@ -116,7 +116,9 @@ MISTAKES = {
         (API, '"status", "total", "placed_at"]', '"status", "sum", "placed_at"]'),
         (API, URL, f'{URL}    sum = serializers.DecimalField(10, 2, source="total")\n'),
     ],
-    "a field that is no longer required": [(API, CLASS, f"{CLASS}    permission_classes = ()\n")],
+    "a field that is no longer required": [
+        (API, URL, f"{URL}    total = serializers.DecimalField(10, 2, required=False)\n")
+    ],
     "reading that is open to all": [(API, CLASS, f"{CLASS}    permission_classes = ()\n")],
     "writing that is open to all users": [
         (API, CLASS, f"{CLASS}    permission_classes = (permissions.IsAuthenticated,)\n"),
@@ -171,7 +173,7 @@ BAD = {
     "authors price:decimal(10,2)": "is no field. Write name:type",
     "authors book:Book": "The models are",
     "authors book:books.book": "books.Book",
-    "authors Name:char": "the name in lower case",
+    "authors Name:char": "in lower case",
     "authors status:choice": "choice=open,paid",
     "authors status:choice=open": "write two different choices or more",
     "authors status:choice=1,2": "each with a letter first",

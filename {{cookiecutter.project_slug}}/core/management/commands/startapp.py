@@ -43,7 +43,7 @@ RANGES = {"int", "decimal", "date", "datetime"}
 RESERVED = {*dir(models.Model), "id", "url", "objects", "models", "str", "meta"}
 RESERVED |= {"search", "ordering", "cursor", "page_size", "format"}
 NAME = "[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
-HOW = f"name:type, the name in lower case, the type {', '.join(TYPES)}=open,paid or app.Model, then ? if it is optional, ! if unique"
+HOW = f"name:type, in lower case: {', '.join(TYPES)}=open,paid or app.Model, then ? if optional and ! if unique"
 # The lines that an app needs in other files, and what each goes after, at its last place there.
 LINES = [
     ("django_project/settings.py", r"^INSTALLED_APPS = \[\n(?: .*\n)*(?=\])", '    "{app}",'),
@@ -114,14 +114,10 @@ class Field:
         self.choices = [(re.sub(r"\W", "_", value).upper(), value) for value in choices.split(",")] if choices else []
         if choices and len({name for name, _ in self.choices if name.isidentifier()}) < max(2, len(self.choices)):
             raise CommandError(f"{word}: write two different choices or more, each with a letter first.")
-        words = {
-            "name": self.name,
-            "label": self.name.replace("_", " ").capitalize(),
-            "model": self.kind.split(".")[-1],
-        }
+        self.label = self.name.replace("_", " ").capitalize()
+        pair = [value for _, value in self.choices[:2]] or ["", ""]
         self.first, self.second = (
-            source.format(n=n, is_second=n > 1, choice=self.choices[n - 1][1] if choices else "", **words)
-            for n in (1, 2)
+            source.format(n=n, choice=choice, is_second=n > 1, **vars(self)) for n, choice in enumerate(pair, 1)
         )
 
 
