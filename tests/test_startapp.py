@@ -82,8 +82,10 @@ def test_an_app_with_one_field_passes_the_checks_whatever_its_type(bake: Bake) -
 def shop(bake: Bake) -> BakedProject:
     """A project with customers and their orders, written by two commands."""
     project = bake()
+    mode = project.path.stat().st_mode
     startapp(project, *CUSTOMERS)
     startapp(project, *ORDERS)
+    assert project.path.stat().st_mode == mode
     return project
 
 

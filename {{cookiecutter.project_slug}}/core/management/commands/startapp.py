@@ -177,16 +177,20 @@ def install(source: Path, app: str, model: str) -> list[str]:
     if existing := [str(path) for path in created if (BASE_DIR / path).exists()]:
         raise CommandError(f"{existing[0]} exists, and is not overwritten. Choose another name for the app.")
     lines = [(BASE_DIR / file, place, line.format(app=app, model=model)) for file, place, line in LINES]
-    before = {file: file.read_bytes() for file, _, _ in lines}
+    before: dict[Path, bytes] = {}
     try:
+        # First, because a server that reloads imports the app as soon as it is registered.
+        for path in created:
+            (BASE_DIR / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, BASE_DIR / path)
         for file, place, line in lines:
+            before.setdefault(file, file.read_bytes())
             text = file.read_text(encoding="utf-8")
             *_, end = [0, *(match.end() for match in re.finditer(place, text, re.MULTILINE))]
             if not end:
                 needed = " and ".join(f"`{line.strip()}` in {file.name}" for file, _, line in lines)
                 raise CommandError(f"Nothing was changed: {file.name} has no place for a line. An app needs {needed}.")
             file.write_text(f"{text[:end]}{line}\n{text[end:]}", encoding="utf-8", newline="\n")
-        shutil.copytree(source, BASE_DIR, dirs_exist_ok=True)
         if find_spec("ruff"):
             run("ruff", "check", "--no-cache", "--quiet", "--select=I", "--fix", *map(str, [*created, *before]))
             run("ruff", "format", "--no-cache", "--config=format.skip-magic-trailing-comma=true", *map(str, created))
