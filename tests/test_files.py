@@ -62,7 +62,7 @@ EITHER = "core/keyset.py core/queryset_ordering.py core/tests/test_keyset.py"
 CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
 
 # What writes an app saves its owner more lines than it has: only its own limits hold for it.
-STARTAPP = {"core/management/commands/startapp.py": 215, "core/app_template/": 250}
+STARTAPP = {"core/management/commands/startapp.py": 220, "core/app_template/": 250}
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
 MAX_FILES = 90
 MAX_LINES = {"": 3_400, "core/": 1_200}

@@ -99,7 +99,7 @@ def test_two_commands_write_customers_and_their_orders(
         variables["DATABASE_URL"] = new_database(request.getfixturevalue("postgres"))
     output = run_tests(shop, "customers", "orders", **variables)
     assert " passed" in output
-    assert "filterset_fields" in shop.read("apis/v1/orders.py")
+    assert 'filterset_fields = ("customer", "status")' in shop.read("apis/v1/orders.py")
     assert 'search_fields = ("customer__name",)' in shop.read("apis/v1/orders.py")
     assert 'ordering_fields = ("total", "placed_at")' in shop.read("apis/v1/orders.py")
 
@@ -141,7 +141,7 @@ def test_the_tests_that_it_writes_notice(
     project = own_copy(shop, tmp_path)
     for edit in edits:
         project.edit(*edit)
-    assert " failed" in run_tests(project, "orders", status=1)
+    run_tests(project, "orders", status=1)
 
 
 @pytest.fixture(scope="module")

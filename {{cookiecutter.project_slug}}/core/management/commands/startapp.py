@@ -164,6 +164,7 @@ def context(app: str, model: str, fields: list[Field], options: dict[str, Any]) 
         "filtered": filtered,
         # Several relations to one model need names for the way back.
         "named": [field for field in fields if field.related and kinds.count(field.kind) > 1],
+        "ranges": [field for field in filtered if field.ranged],
         "moments": [field for field in filtered if field.kind == "datetime"],
     }
 
