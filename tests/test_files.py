@@ -29,8 +29,9 @@ core/app_template/app_name/__init__.py-tpl core/app_template/app_name/admin.py-t
 core/app_template/app_name/models.py-tpl core/app_template/app_name/migrations/__init__.py-tpl
 core/app_template/app_name/tests/test_app_name.py-tpl
 core/static/core/style.css core/templates/base.html core/templates/error.html
-core/tests/conftest.py core/tests/rows.py core/tests/test_commands.py core/tests/test_logs.py core/tests/test_middleware.py
-core/tests/test_pages.py core/tests/test_rate_limits.py core/tests/test_servers.py core/tests/test_settings.py
+core/tests/conftest.py core/tests/test_commands.py core/tests/test_logs.py core/tests/test_middleware.py
+core/tests/rows.py core/tests/test_pages.py core/tests/test_rate_limits.py core/tests/test_servers.py
+core/tests/test_settings.py
 
 django_project/__init__.py django_project/asgi.py django_project/settings.py django_project/urls.py
 django_project/wsgi.py
@@ -125,7 +126,7 @@ def test_nothing_of_the_template_is_left(project: BakedProject) -> None:
         # The README names the template and explains updates.
         lines = [line for line in text.splitlines() if "cookiecutter" in line.lower()]
         assert name == "README.md" or not lines, (name, lines)
-        # Django's templates, one of them in the tour, have such tags, and the script asks Docker by templates of its own.
+        # The tour shows a Django template, startapp renders some, and the script asks Docker by templates of its own.
         if not name.endswith((".html", ".py-tpl", "tour.md", "deploy.sh")):
             assert not re.search(r"\{\{|\{%|\{#", text), name
         assert "template's folder" not in text
