@@ -217,7 +217,7 @@ def test_a_file_is_never_overwritten(clean: BakedProject, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("django_project/settings.py", "INSTALLED_APPS = [", 'INSTALLED_APPS = ["corsheaders"] + ['),
+        ("django_project/settings.py", "INSTALLED_APPS = [", "INSTALLED_APPS = [] + ["),
         ("apis/v1/urls.py", "router", "routes"),
         # Valid for the command, not for Python.
         ("apis/v1/urls.py", "urlpatterns = [", "urlpatterns = [["),

@@ -192,10 +192,10 @@ def install(source: Path, app: str, model: str) -> list[str]:
                 needed = " and ".join(f"`{line.strip()}` in {file.name}" for file, _, line in lines)
                 raise CommandError(f"Nothing was changed: {file.name} has no place for a line. An app needs {needed}.")
             file.write_text(f"{text[:end]}{line}\n{text[end:]}", encoding="utf-8", newline="\n")
+        run("django", "makemigrations", app, "--no-input")
         if find_spec("ruff"):
             run("ruff", "check", "--no-cache", "--quiet", "--select=I", "--fix", *map(str, [*created, *before]))
             run("ruff", "format", "--no-cache", "--config=format.skip-magic-trailing-comma=true", *map(str, created))
-        run("django", "makemigrations", app, "--no-input")
     except BaseException as error:
         for file, content in before.items():
             file.write_bytes(content)
@@ -214,6 +214,6 @@ def run(module: str, *arguments: str) -> None:
     command = [sys.executable, "-m", module, *arguments]
     process = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, check=False)  # noqa: S603  # ours
     if process.returncode:
-        lines = process.stderr.strip().splitlines()
+        lines = (process.stdout + process.stderr).strip().splitlines()
         reason = next((line for line in lines if re.search(r"\(\w+\.E\d+\)", line)), lines[-1])
         raise CommandError(f"Nothing was changed, because a check failed: {reason}")
