@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from baking import AUTHOR, COMBINATIONS, Bake, BakedProject, new_database
 
-SECRET: dict[str, str] = {"SECRET_KEY": "k" * 50}
+SECRET: dict[str, Any] = {"SECRET_KEY": "k" * 50}
 # A field of each type.
 TYPES = [
     *("char:char", "text:text", "int:int", "decimal:decimal", "bool:bool", "date:date", "datetime:datetime"),
@@ -94,7 +94,7 @@ def shop(bake: Bake) -> BakedProject:
 def test_two_commands_write_customers_and_their_orders(
     shop: BakedProject, request: pytest.FixtureRequest, database: str
 ) -> None:
-    variables = {}
+    variables: dict[str, Any] = {}
     if database == "postgres":
         variables["DATABASE_URL"] = new_database(request.getfixturevalue("postgres"))
     output = run_tests(shop, "customers", "orders", **variables)
@@ -149,7 +149,7 @@ def committed(bake: Bake) -> BakedProject:
     """A project whose files are committed."""
     project = bake()
     for command in ("git init --quiet", "git add --all", "git commit --quiet --message Start"):
-        project.run(*command.split(), **AUTHOR)
+        project.run(*command.split(), **dict[str, Any](AUTHOR))
     return project
 
 
