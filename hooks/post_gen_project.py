@@ -35,6 +35,7 @@ DECLINED_FILES = {
     "core/templates/home.html": BOOKS,
     "core/tests/test_home.py": BOOKS,
     "core/urls.py": BOOKS,
+    "core/app_template/apis": not APIS,
     "docs/tour.md": not BOOKS or not APIS,
     ".github": CI != "github",
     ".gitlab-ci.yml": CI != "gitlab",
@@ -43,6 +44,7 @@ DECLINED_FILES = {
 # Files without Jinja, each with a text and the condition for deleting the lines that contain it.
 DECLINED_LINES = {
     "apis/v1/urls.py": ("Book", not BOOKS),
+    "core/management/commands/startapp.py": ("apis", not APIS),
 }
 
 TEMPLATE = json.loads(r"""{{ "." | template_files | tojson }}""")

@@ -73,18 +73,11 @@ def code(text: str, language: str) -> list[tuple[str, str]]:
 def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(bake: Bake, include_books: bool) -> None:
     project = bake(include_books=include_books, ci="none")
     resource = subsection(project, "Add a resource")
-    [create, finish] = re.findall(r"```sh\n(.*?)```", resource, re.S)
-    project.run("sh", "-ec", create.replace("uv run ", ""))
-    line = re.search(r'(?s)add\s+`("authors",)`\s+to\s+`INSTALLED_APPS`\s+below\s+`("accounts",)`', resource)
-    assert line
-    project.edit("django_project/settings.py", line[2], f"{line[2]}\n    {line[1]}")
-    for name, block in code(resource, "python"):
-        if name == "apis/v1/urls.py":
-            imported, registered = filter(None, block.splitlines())
-            project.edit(name, "from apis.views", f"{imported}\nfrom apis.views")
-            project.edit(name, "\nurlpatterns", f"{registered}\n\nurlpatterns")
-        else:
-            (project.path / name).write_text(block, encoding="utf-8")
+    [(command, output)] = re.findall(r"```console\n\$ uv run (.*)\n(.*?)```", resource, re.S)
+    assert project.run("sh", "-ec", command) == output
+    [(name, shown)] = code(resource, "python")
+    assert project.read(name) == shown
+    [finish] = re.findall(r"```sh\n(.*?)```", resource, re.S)
     [(name, lines)] = code(subsection(project, "Add a version"), "python")
     assert name == "apis/urls.py"
     (project.path / name).write_text(project.read(name) + lines, encoding="utf-8")

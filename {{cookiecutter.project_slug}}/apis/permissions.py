@@ -19,6 +19,16 @@ class IsAuthenticatedWithModelPermissions(IsAuthenticated):
         return not has_model(view) or DjangoModelPermissions().has_permission(request, view)
 
 
+class DjangoModelPermissionsWithView(DjangoModelPermissions):
+    """DRF's class, where reading needs the permission to view: for a resource that not every user may see."""
+
+    perms_map = {
+        **DjangoModelPermissions.perms_map,
+        "GET": ["%(app_label)s.view_%(model_name)s"],
+        "HEAD": ["%(app_label)s.view_%(model_name)s"],
+    }
+
+
 def has_model(view: Any) -> bool:
     """Whether the view has a queryset, whose model has permissions; a plain `APIView` or function has none."""
     if getattr(view, "queryset", None) is not None:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from apis.permissions import IsAuthenticatedWithModelPermissions
+from apis.permissions import DjangoModelPermissionsWithView, IsAuthenticatedWithModelPermissions
 from apis.tests.conftest import API, api_of
 from apis.viewsets import ConditionalModelViewSet
 
@@ -48,6 +48,10 @@ class Open(GroupViewSet):
         permissions.IsAuthenticatedOrReadOnly,
         permissions.DjangoModelPermissionsOrAnonReadOnly,
     )
+
+
+class Private(GroupViewSet):
+    permission_classes = (DjangoModelPermissionsWithView,)
 
 
 class GenericView(ListCreateAPIView[Group]):
@@ -144,7 +148,18 @@ def test_reading_a_model_needs_a_signed_in_user(anon, as_reader, mount, group, v
             as_reader(method, url, status=200)
 
 
-@pytest.mark.parametrize("viewset", [GroupViewSet, OwnQueryset, Open])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_reading_a_private_model_needs_the_permission_to_view(anon, as_reader, mount, group, method):
+    mount(groups=Private)
+    viewer, others = user_with("view"), user_with("add", "change", "delete")
+    for url in (GROUPS, f"{GROUPS}{group.pk}/"):
+        anon(method, url, status=401)
+        as_reader(method, url, status=403)
+        others(method, url, status=403)
+        viewer(method, url, status=200)
+
+
+@pytest.mark.parametrize("viewset", [GroupViewSet, OwnQueryset, Open, Private])
 @pytest.mark.parametrize(
     ("method", "needed", "others", "status"),
     [
