@@ -1,92 +1,96 @@
-"""The Jinja filters of this add-on: the name of the project that takes it in, and checks of the answers.
-
-A filter that raises `RefusalError` ends the run before the next question. Cookiecutter renders the add-on alone, so it
-shares no code with the project's template.
-"""
+"""The Jinja filters of the add-on: the default for the project's slug, and validation of the answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import tomllib
 from pathlib import Path
-from typing import Any
 
 import click
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-MAX_LENGTH = 40
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-FALLBACK_NAME = "my-project"
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+# https://pkg.go.dev/github.com/distribution/reference, without a tag and a digest.
+IMAGE = re.compile(r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+MAX_SLUG_LENGTH = 40
 
 
 class RefusalError(FailedHookException, SystemExit):  # type: ignore[misc]  # Cookiecutter has no types
-    """End the run with status 1 and one line for the user.
+    """End the run with status 1 and one line for the user: the problem with `question`, and what to do about it.
 
     Cookiecutter catches FailedHookException. cruft does not, but ends like any program for SystemExit.
     """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, question: str, problem: str, remedy: str) -> None:
+        message = f"{question}: {problem}. {remedy}"
         super().__init__(message)
         self.code = message
 
 
-def project_name_from(file: str) -> str:
-    """Return the name in the `pyproject.toml` of the output directory, or `my-project` if there is no usable one.
+def output_directory(option: str) -> Path | None:
+    """Return the directory of a command-line option, or None if the running command has no such option."""
+    command = click.get_current_context(silent=True)
+    output = command.params.get(option) if command else None
+    return Path(output) if output else None
 
-    By a regular expression, because Python 3.10 has no `tomllib`.
+
+def suggest_project_slug(option: str) -> str:
+    """Return the name in the `pyproject.toml` of the output directory, or an empty string if it has none.
+
+    `option` is the name of the output directory's option in the command lines of Cookiecutter and cruft.
     """
     try:
-        text = (output_directory() / file).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return FALLBACK_NAME
-    project = re.search(r"^\[project\]\s*$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
-    name = re.search(r"""^name\s*=\s*["']([^"']+)["']""", project[1], re.MULTILINE) if project else None
-    slug = re.sub(r"[-_.]+", "-", name[1].lower()) if name else ""
-    return slug if is_slug(slug) else FALLBACK_NAME
+        text = ((output_directory(option) or Path.cwd()) / "pyproject.toml").read_text(encoding="utf-8")
+        name = tomllib.loads(text)["project"]["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    slug = re.sub(r"[-_.]+", "-", str(name)).lower()
+    return slug if SLUG.fullmatch(slug) and len(slug) <= MAX_SLUG_LENGTH else ""
 
 
-def output_directory() -> Path:
-    """Return the directory of the option `--output-dir`, or the current one."""
-    command = click.get_current_context(silent=True)
-    return Path((command.params if command else {}).get("output_dir") or ".")
-
-
-def is_slug(text: object) -> bool:
-    """Return whether `text` can name a namespace and an image."""
-    return isinstance(text, str) and len(text) <= MAX_LENGTH and bool(SLUG.fullmatch(text))
-
-
-def check_slug(slug: str, question: str) -> str:
+def check_project_slug(slug: str) -> str:
     """Return `slug`, or raise RefusalError unless it can name a namespace and an image."""
-    if not is_slug(slug):
-        raise RefusalError(
-            f"{question}: {slug!a} is not a valid slug. Use up to {MAX_LENGTH} lower-case letters, digits and single "
-            "hyphens, as in my-library. Begin with a letter."
-        )
+    if not slug:
+        remedy = "Run this in the directory of the project, or add the slug, as in project_slug=library."
+        raise RefusalError("project_slug", "no pyproject.toml with a name is here", remedy)
+    if not SLUG.fullmatch(slug) or len(slug) > MAX_SLUG_LENGTH:
+        remedy = f"Use up to {MAX_SLUG_LENGTH} lower-case letters, digits and single hyphens. Begin with a letter."
+        raise RefusalError("project_slug", f"{slug!a} is not a valid slug", remedy)
     return slug
 
 
+def check_image(image: str) -> str:
+    """Return `image`, or raise RefusalError unless it is the name of a container image without a tag."""
+    if not IMAGE.fullmatch(image):
+        remedy = "Write it without a tag, as in registry.example.com/library."
+        raise RefusalError("image", f"{image!a} is not the name of an image", remedy)
+    return image
+
+
+def check_domain(domain: str) -> str:
+    """Return `domain`, or raise RefusalError unless it is a host name."""
+    if not DOMAIN.fullmatch(domain):
+        raise RefusalError("domain", f"{domain!a} is not a domain", "Write it as library.example.com.")
+    return domain
+
+
 def check_folder(folder: str) -> str:
-    """Return `folder`, or raise RefusalError if it is no plain name, or exists and is not to be overwritten."""
-    check_slug(folder, "folder")
-    command = click.get_current_context(silent=True)
-    options = command.params if command else {}
-    # cruft renders an update into a directory of its own.
-    if (output_directory() / folder).exists() and "output_dir" in options and not options.get("overwrite_if_exists"):
-        raise RefusalError(f"folder: {folder} exists. Nothing was changed. Use another name, or move it away.")
+    """Return `folder`, or raise RefusalError unless it is a valid name for a directory that does not exist."""
+    if not SLUG.fullmatch(folder):
+        remedy = "Use lower-case letters, digits and single hyphens, as in kubernetes."
+        raise RefusalError("folder", f"{folder!a} is not a valid name", remedy)
+    # `cruft update` renders into a temporary directory and has no such option.
+    output = output_directory("output_dir")
+    if output and (output / folder).exists():
+        remedy = f"`cruft update --project-dir {folder}` updates it, or use another name, as in folder={folder}-2."
+        raise RefusalError("folder", f"{folder} exists", remedy)
     return folder
 
 
-def check_answers(answers: Mapping[str, Any]) -> str:
-    """Return an empty string, or raise SystemExit with one line. For the hook, because `--replay` skips the checks."""
-    try:
-        check_slug(answers["project_slug"], "project_slug")
-        check_slug(answers["folder"], "folder")
-    except RefusalError as error:
-        raise SystemExit(error.code) from None
-    return ""
+FILTERS = (check_domain, check_folder, check_image, check_project_slug, suggest_project_slug)
 
 
 class AddonExtension(Extension):
@@ -94,5 +98,4 @@ class AddonExtension(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        for function in (check_answers, check_folder, check_slug, project_name_from):
-            environment.filters[function.__name__] = function
+        environment.filters.update((function.__name__, function) for function in FILTERS)

@@ -1,5 +1,5 @@
 """Tell what to do next."""
 
-FOLDER = {{cookiecutter.folder | tojson}}
+FOLDER = "{{ cookiecutter.folder }}"
 
-print(f"\nThe manifests are in the directory {FOLDER}. {FOLDER}/README.md leads to the first release.")
+print(f"\nThe manifests are in {FOLDER}. {FOLDER}/README.md leads to the first release.")  # noqa: T201  # for the user

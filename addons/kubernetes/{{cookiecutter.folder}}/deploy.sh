@@ -15,8 +15,7 @@ command -v kubectl > /dev/null || fail "kubectl is not installed."
 overlay=${1:-}
 [ -f "$overlay/kustomization.yaml" ] || fail "'$overlay' is not an overlay. Usage: sh deploy.sh overlays/example"
 manifests=$(kubectl kustomize "$overlay") || fail "kubectl cannot render $overlay, see above."
-# Of the overlay alone: what the manifests say in comments is not rendered.
-if echo "$manifests" | grep -q 'example\.com'; then
+if printf '%s\n' "$manifests" | grep -q 'example\.com'; then
     fail "$overlay still has example.com. Replace it by your registry and your domain."
 fi
 namespace=$(sed -n 's/^namespace: *//p' "$overlay/kustomization.yaml")
@@ -27,10 +26,9 @@ kube() {
 }
 
 apply() {
-    echo "$manifests" | kube apply --filename - --selector "$1"
+    printf '%s\n' "$manifests" | kube apply --filename - --selector "$1"
 }
 
-kube get namespace "$namespace" > /dev/null || fail "there is no namespace $namespace. README.md has its command."
 for secret in secrets:SECRET_KEY database-app:uri; do
     value=$(kube get secret "${secret%:*}" --ignore-not-found --output "jsonpath={.data.${secret#*:}}")
     [ -n "$value" ] || fail "the Secret ${secret%:*} with the key ${secret#*:} is missing in $namespace. README.md has its command."
