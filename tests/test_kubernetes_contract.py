@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from baking import BakedProject
+from baking import BakedProject, HTTPClient, http_get
 from containers import Stack, containers
 from manifests import ANSWERS, Manifests
 
@@ -229,11 +229,10 @@ class Server:
         """The status that a probe gets. The kubelet uses the IP address as the host name, and plain HTTP."""
         probe = self.cluster.manifests.container(*WEB)[name]
         url = f"http://{self.address}{probe['httpGet']['path']}"
-        return httpx.get(url, headers={"User-Agent": "kube-probe/1.37"}, timeout=probe["timeoutSeconds"]).status_code
+        return http_get(url, headers={"User-Agent": "kube-probe/1.37"}).status_code
 
     def wait(self) -> None:
-        startup = self.cluster.manifests.container(*WEB)["startupProbe"]
-        end = time.monotonic() + startup["periodSeconds"] * startup["failureThreshold"]
+        end = time.monotonic() + 300
         for probe in ("startupProbe", "readinessProbe"):
             while True:
                 with contextlib.suppress(httpx.TransportError):
@@ -284,8 +283,7 @@ def test_without_the_database_a_server_is_not_ready_but_alive(server: Server) ->
     stack = server.cluster.stack
     stack.compose("stop", "db")
     try:
-        with contextlib.suppress(httpx.TimeoutException):
-            assert server.probe("readinessProbe") == 503
+        assert server.probe("readinessProbe") == 503
         assert server.probe("livenessProbe") == 200
     finally:
         stack.compose("up", "--wait", "db")
@@ -304,7 +302,7 @@ def loading(servers: list[Server]) -> Iterator[list[tuple[str, object]]]:
 
     def send(turn: int) -> None:
         # Like a proxy, a client keeps its connections.
-        with httpx.Client(headers=PROXIED, timeout=60) as client:
+        with HTTPClient(headers=PROXIED) as client:
             while not stop.wait(0.02):
                 turn += 1
                 address = servers[turn % len(servers)].address
@@ -331,6 +329,14 @@ def get(connection: http.client.HTTPConnection) -> int:
     return response.status
 
 
+def wait_until_refused(host: str, port: int) -> None:
+    """Return when the server accepts no more connections."""
+    with contextlib.suppress(OSError):
+        while True:
+            socket.create_connection((host, port), timeout=60).close()
+            time.sleep(0.05)
+
+
 def test_a_pod_is_replaced_under_load_without_a_failed_request(cluster: Cluster, server: Server) -> None:
     sleep = cluster.manifests.container(*WEB)["lifecycle"]["preStop"]["sleep"]["seconds"]
     grace = cluster.manifests.pod(*WEB)["terminationGracePeriodSeconds"]
@@ -354,9 +360,7 @@ def test_a_pod_is_replaced_under_load_without_a_failed_request(cluster: Cluster,
         time.sleep(0.5)
         started = time.monotonic()
         cluster.stack.docker("kill", "--signal=TERM", server.container)
-        while "Handling signal: term" not in server.log():
-            assert time.monotonic() - started < 10
-            time.sleep(0.1)
+        wait_until_refused(host, int(port))
         client.sendall(body[10:])
         assert client.recv(65536).startswith((b"HTTP/1.1 400", b"HTTP/1.1 401"))
         assert cluster.stack.docker("wait", server.container).strip() == "0"
