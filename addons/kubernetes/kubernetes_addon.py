@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 import click
@@ -11,6 +10,8 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
+# Python 3.10, with which Cookiecutter works, has no module for TOML.
+PROJECT_NAME = re.compile(r"""^\[project\][^[]*?^name *= *["']([^"']+)["']""", re.MULTILINE)
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 # https://pkg.go.dev/github.com/distribution/reference, without a tag and a digest.
@@ -31,7 +32,7 @@ class RefusalError(FailedHookException, SystemExit):  # type: ignore[misc]  # Co
 
 
 def output_directory(option: str) -> Path | None:
-    """Return the directory of a command-line option, or None if the running command has no such option."""
+    """Return the directory of a command-line option of Cookiecutter, or None under cruft and pytest-cookies."""
     command = click.get_current_context(silent=True)
     output = command.params.get(option) if command else None
     return Path(output) if output else None
@@ -40,14 +41,14 @@ def output_directory(option: str) -> Path | None:
 def suggest_project_slug(option: str) -> str:
     """Return the name in the `pyproject.toml` of the output directory, or an empty string if it has none.
 
-    `option` is the name of the output directory's option in the command lines of Cookiecutter and cruft.
+    `option` is the name of the output directory's option in Cookiecutter's command line.
     """
     try:
         text = ((output_directory(option) or Path.cwd()) / "pyproject.toml").read_text(encoding="utf-8")
-        name = tomllib.loads(text)["project"]["name"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return ""
-    slug = re.sub(r"[-_.]+", "-", str(name)).lower()
+    name = PROJECT_NAME.search(text)
+    slug = re.sub(r"[-_.]+", "-", name[1]).lower() if name else ""
     return slug if SLUG.fullmatch(slug) and len(slug) <= MAX_SLUG_LENGTH else ""
 
 
@@ -82,7 +83,7 @@ def check_folder(folder: str) -> str:
     if not SLUG.fullmatch(folder):
         remedy = "Use lower-case letters, digits and single hyphens, as in kubernetes."
         raise RefusalError("folder", f"{folder!a} is not a valid name", remedy)
-    # `cruft update` renders into a temporary directory and has no such option.
+    # Not for `cruft update`, which renders into a temporary directory.
     output = output_directory("output_dir")
     if output and (output / folder).exists():
         remedy = f"`cruft update --project-dir {folder}` updates it, or use another name, as in folder={folder}-2."
