@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import re
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from baking import BakedProject, HTTPClient, http_get
+from baking import BakedProject, HTTPClient, environment, http_get
 from containers import Stack, containers
 from manifests import ANSWERS, Manifests
 
@@ -244,6 +245,16 @@ class Server:
     def log(self) -> str:
         return self.cluster.stack.docker("logs", self.container)
 
+    @contextlib.contextmanager
+    def follow(self) -> Iterator[Iterator[str]]:
+        """The lines of the log, also those that are still to come. The block must stop the container."""
+        command = ["docker", "logs", "--follow", self.container]
+        with subprocess.Popen(
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout
+            yield process.stdout
+
     def execute(self, *command: str, status: int = 0) -> str:
         return self.cluster.stack.docker("exec", self.container, *command, status=status)
 
@@ -329,14 +340,6 @@ def get(connection: http.client.HTTPConnection) -> int:
     return response.status
 
 
-def wait_until_refused(host: str, port: int) -> None:
-    """Return when the server accepts no more connections."""
-    with contextlib.suppress(OSError):
-        while True:
-            socket.create_connection((host, port), timeout=60).close()
-            time.sleep(0.05)
-
-
 def test_a_pod_is_replaced_under_load_without_a_failed_request(cluster: Cluster, server: Server) -> None:
     sleep = cluster.manifests.container(*WEB)["lifecycle"]["preStop"]["sleep"]["seconds"]
     grace = cluster.manifests.pod(*WEB)["terminationGracePeriodSeconds"]
@@ -356,12 +359,13 @@ def test_a_pod_is_replaced_under_load_without_a_failed_request(cluster: Cluster,
         assert get(idle) == 200
         client = cleanup.enter_context(socket.create_connection((host, int(port)), timeout=60))
         client.sendall(b"POST /api/v1/auth/token/ HTTP/1.1\r\nContent-Type: application/json\r\n" + head)
-        client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
-        time.sleep(0.5)
+        client.sendall(b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        assert client.recv(65536).startswith(b"HTTP/1.1 100"), "the request has not begun"
+        log = cleanup.enter_context(server.follow())
         started = time.monotonic()
         cluster.stack.docker("kill", "--signal=TERM", server.container)
-        wait_until_refused(host, int(port))
-        client.sendall(body[10:])
+        assert any("Handling signal: term" in line for line in log)
+        client.sendall(body)
         assert client.recv(65536).startswith((b"HTTP/1.1 400", b"HTTP/1.1 401"))
         assert cluster.stack.docker("wait", server.container).strip() == "0"
         assert time.monotonic() - started < grace - sleep
