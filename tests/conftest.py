@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from baking import Bake, BakedProject, new_database, path_without, postgres_server
 
-# Fixtures of the tests that need a Docker engine or a browser.
-pytest_plugins = ["containers", "browsing"]
+# Fixtures of the tests that need a Docker engine, of those that need a browser, and of the Kubernetes add-on.
+pytest_plugins = ["containers", "browsing", "manifests"]
 
 # A shell makes its background processes ignore Ctrl-C; the servers that the tests start must not inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
