@@ -15,7 +15,7 @@ from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
 # The files of every project, by directory; below, those that depend on the answers.
 ALWAYS = """
 .dockerignore .editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
-Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md gunicorn.conf.py justfile manage.py
+Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md docs/operate.md gunicorn.conf.py justfile manage.py
 pyproject.toml
 
 accounts/__init__.py accounts/admin.py accounts/login_limits.py accounts/models.py accounts/urls.py
@@ -55,7 +55,7 @@ apis/v1/__init__.py apis/v1/urls.py
 """
 BOTH = "apis/v1/books.py apis/tests/fuzzing.py apis/tests/test_books.py docs/tour.md"
 EITHER = "core/keyset.py core/queryset_ordering.py core/tests/test_keyset.py"
-CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
+CI = {"github": ".github/dependabot.yml .github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
 
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
 MAX_FILES = 90
