@@ -15,8 +15,8 @@ from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
 # The files of every project, by directory; below, those that depend on the answers.
 ALWAYS = """
 .dockerignore .editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
-Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md docs/operate.md gunicorn.conf.py justfile manage.py
-pyproject.toml
+Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md docs/operate.md gunicorn.conf.py justfile
+manage.py pyproject.toml
 
 accounts/__init__.py accounts/admin.py accounts/login_limits.py accounts/models.py accounts/urls.py
 accounts/migrations/0001_initial.py accounts/migrations/__init__.py accounts/templates/accounts/login.html
