@@ -219,7 +219,7 @@ def test_an_error_of_a_request_reaches_sentry(owned: BakedProject, endpoint: End
 
 def test_the_workers_send_traces(owned: BakedProject, endpoint: Endpoint, postgres_url: str) -> None:
     follow(owned, block(owned, "Traces with OpenTelemetry"))
-    [line] = re.findall("`(from opentelemetry.* import .*)`", owned.read(OPERATE))
+    [line] = re.findall("`(from opentelemetry[^`]*)`", owned.read(OPERATE))
     owned.edit("gunicorn.conf.py", "from environs import Env\n", f"from environs import Env\n{line}\n")
     append(owned, "gunicorn.conf.py", block(owned, "Traces with OpenTelemetry", "python"))
     page = dict(line.split("=") for line in block(owned, "Traces with OpenTelemetry", "").splitlines())

@@ -23,6 +23,8 @@ def owned(bake: Bake) -> BakedProject:
     field = blocks(project, "Uploads", "python")[0]
     project.edit("books/models.py", "    created_at = models", f"    {field}    created_at = models")
     project.edit("apis/v1/books.py", '"isbn", "created_at", "updated_at"]', '"isbn", "created_at", "attachment"]')
+    [migrate] = [text for text in blocks(project, "Uploads") if "makemigrations" in text]
+    project.run("sh", "-ec", migrate.removeprefix("uv run "))
     setting, tasks = blocks(project, "Background tasks", "python")
     settings = project.read("django_project/settings.py").replace(
         '    "core",\n', '    "core",\n    "django_tasks_db",\n'
@@ -31,9 +33,7 @@ def owned(bake: Bake) -> BakedProject:
     (project.path / "accounts/tasks.py").write_text(tasks, encoding="utf-8")
     worker = block(project, "Background tasks", "yaml")
     project.edit("docker-compose.yml", "  # Once, before any replica", f"{worker}\n  # Once, before any replica")
-    project.run("sh", "-ec", blocks(project, "Background tasks")[0])
-    [migrate] = [text for text in blocks(project, "Uploads") if "makemigrations" in text]
-    project.run("sh", "-ec", migrate)
+    project.run("sh", "-ec", blocks(project, "Background tasks")[0], UV_NO_SYNC="1")
     return project
 
 
