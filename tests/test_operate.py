@@ -181,9 +181,9 @@ def mail_server() -> Iterator[tuple[str, list[str]]]:
                 lines.append(line.decode().strip())
                 if in_data and lines[-1] != ".":
                     continue
-                in_data = lines[-1] == "DATA"
+                in_data = lines[-1].upper() == "DATA"
                 self.wfile.write(b"354 go on\r\n" if in_data else b"250 ok\r\n")
-                if lines[-1] == "QUIT":
+                if lines[-1].upper() == "QUIT":
                     return
 
     with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
