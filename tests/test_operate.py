@@ -261,6 +261,15 @@ def test_a_worker_runs_a_task(owned: BakedProject) -> None:
     assert follow(owned, result).split() == ["SUCCESSFUL", "0"]
 
 
+@pytest.mark.parametrize(("debug", "status"), [("true", "200"), ("false", "404")])
+def test_django_serves_uploads_in_development_only(project: BakedProject, debug: str, status: str) -> None:
+    (project.path / "media").mkdir(exist_ok=True)
+    (project.path / "media" / "note.txt").write_text("text", encoding="utf-8")
+    code = "from django.test import Client; print(Client(SERVER_NAME='localhost').get('/media/note.txt').status_code)"
+    output = project.manage("shell", "--verbosity", "0", "--command", code, DEBUG=debug, HTTPS="false")
+    assert output.splitlines()[-1] == status
+
+
 def test_uploads_to_s3_come_back_by_signed_urls(owned: BakedProject, tmp_path: Path) -> None:
     [add] = re.findall(r"`(uv add 'django-storages[^`]*)`", owned.read(OPERATE))
     follow(owned, add)
