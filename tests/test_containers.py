@@ -1,7 +1,6 @@
 """The containers of a rendered project, on a real engine."""
 
 import contextlib
-import functools
 import re
 import socket
 import subprocess
@@ -256,22 +255,11 @@ def test_without_an_environment_file_up_says_how_to_make_it(project: BakedProjec
         hidden.rename(file)
 
 
-def test_the_recipes_for_a_new_password_and_a_new_version_of_postgresql_keep_the_data(stack: Stack) -> None:
-    change, dump, restore = (
-        command
-        for command in re.findall(r"`(docker compose exec [^`]*)`", stack.project.read("README.md"))
-        if "ALTER USER" in command or "all.sql" in command
-    )
+def test_the_recipe_for_a_new_password_keeps_the_data(stack: Stack) -> None:
+    [change] = re.findall(r"`(docker compose exec [^`]*ALTER USER[^`]*)`", stack.project.read("README.md"))
     assert stack.post(1, stack.token()).status_code == 201
-    run = functools.partial(stack.project.run, "sh", "-ec", **stack.variables)
-    run(change)
+    stack.project.run("sh", "-ec", change, **stack.variables)
     stack.up("--force-recreate", POSTGRES_PASSWORD="new")
-    assert "Book 1" in stack.get("/api/v1/books/").text
-    run(dump)
-    stack.compose("down", "--volumes")
-    stack.compose("up", "--wait", "db")
-    run(restore)
-    stack.up()
     assert "Book 1" in stack.get("/api/v1/books/").text
 
 

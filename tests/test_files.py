@@ -15,8 +15,8 @@ from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
 # The files of every project, by directory; below, those that depend on the answers.
 ALWAYS = """
 .dockerignore .editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
-Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md gunicorn.conf.py justfile manage.py
-pyproject.toml
+Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md docs/operate.md gunicorn.conf.py justfile
+manage.py pyproject.toml
 
 accounts/__init__.py accounts/admin.py accounts/login_limits.py accounts/models.py accounts/urls.py
 accounts/migrations/0001_initial.py accounts/migrations/__init__.py accounts/templates/accounts/login.html
@@ -64,7 +64,7 @@ core/app_template/apis/tests/test_app_name.py-tpl core/app_template/apis/v1/app_
 """
 BOTH = "apis/v1/books.py apis/tests/fuzzing.py apis/tests/test_books.py docs/tour.md"
 EITHER = "core/keyset.py core/queryset_ordering.py core/tests/test_keyset.py"
-CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
+CI = {"github": ".github/dependabot.yml .github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
 
 # What writes an app saves its owner more lines than it has: only its own limits hold for it.
 STARTAPP = {"core/management/commands/startapp.py": 220, "core/app_template/": 250}

@@ -236,6 +236,9 @@ STATIC_URL = f"{SCRIPT_NAME}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # Pages link to the names with a hash alone; without the others an image is 10 MB smaller.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Uploads, which the proxy serves in production: docs/operate.md. In containers this is a volume.
+MEDIA_URL = f"{SCRIPT_NAME}/media/"
+MEDIA_ROOT = BASE_DIR / "media"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -1,6 +1,7 @@
 """Which view responds to which URL. https://docs.djangoproject.com/en/5.2/topics/http/urls/"""
 
 from django.conf import settings
+from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path
 
@@ -26,4 +27,5 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("favicon.ico", icon, name="icon"),
-]
+    # Only with DEBUG; in production the proxy serves uploads.
+] + static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT)
