@@ -20,6 +20,7 @@ from baking import (
     http_post,
     new_database,
     running,
+    wait_until,
 )
 
 NEW = {"title": "Utopia", "subtitle": "", "author": "Thomas More", "isbn": "978-0-14-144232-7"}
@@ -273,20 +274,28 @@ def test_requests_wait_for_new_connections_after_an_unnoticed_restart_of_the_dat
     project, port, database = bake(), free_port(), new_database(postgres)
     variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": database, "THROTTLE_ANON": "1000000/min"}
     project.manage("migrate", **variables)
+    # No statement is cancelled while the test holds a lock.
+    variables["STATEMENT_TIMEOUT"] = "0"
     command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     books = f"http://127.0.0.1:{port}/api/v1/books/"
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
     def get(number: int) -> int:
         return http_get(books).status_code
 
     with running(command, project.path, books, **variables), psycopg.connect(database, autocommit=True) as connection:
-        # All connections of the pool are used, and then broken.
-        with ThreadPoolExecutor(24) as clients:
-            assert set(clients.map(get, range(200))) == {200}
-        name = database.rpartition("/")[2]
-        others = "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-        killed = connection.execute(f"SELECT pg_terminate_backend(pid) {others}", [name]).fetchall()
-        assert len(killed) == 4
+
+        def waiting() -> int:
+            return len(connection.execute(f"SELECT pid {others} AND wait_event_type = 'Lock'").fetchall())
+
+        with ThreadPoolExecutor(4) as clients:
+            # Each of these requests keeps a connection until the lock is released: all that the pool may have.
+            with connection.transaction():
+                connection.execute("LOCK TABLE books_book IN ACCESS EXCLUSIVE MODE")
+                statuses = clients.map(get, range(4))
+                wait_until(lambda: waiting() == 4, "four requests wait for the lock")
+            assert list(statuses) == 4 * [200]
+        assert len(connection.execute(f"SELECT pg_terminate_backend(pid) {others}").fetchall()) == 4
         assert {get(number) for number in range(5)} == {200}
 
 
