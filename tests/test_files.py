@@ -20,13 +20,13 @@ pyproject.toml
 
 accounts/__init__.py accounts/admin.py accounts/login_limits.py accounts/models.py accounts/urls.py
 accounts/migrations/0001_initial.py accounts/migrations/__init__.py accounts/templates/accounts/login.html
-accounts/tests/conftest.py accounts/tests/test_accounts.py accounts/tests/test_login.py
+accounts/tests/test_accounts.py accounts/tests/test_login.py
 
 core/__init__.py core/apps.py core/checks.py core/context_processors.py core/database.py core/environment.py
 core/health.py core/logs.py core/middleware.py core/rate_limits.py core/views.py
 core/management/commands/demo.py core/management/commands/start.py
 core/static/core/style.css core/templates/base.html core/templates/error.html
-core/tests/conftest.py core/tests/test_commands.py core/tests/test_logs.py core/tests/test_middleware.py
+core/tests/test_commands.py core/tests/test_logs.py core/tests/test_middleware.py
 core/tests/test_pages.py core/tests/test_rate_limits.py core/tests/test_servers.py core/tests/test_settings.py
 
 django_project/__init__.py django_project/asgi.py django_project/settings.py django_project/urls.py

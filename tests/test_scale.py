@@ -139,7 +139,7 @@ def costs(project: BakedProject, database: str) -> Costs:
 
     counted = []
     with psycopg.connect(database, autocommit=True) as connection:
-        # By default, ANALYZE reads a random sample of 300 times 100 rows. This is the lowest target that reads all rows.
+        # By default, ANALYZE reads a random sample of 300 times 100 rows. This is the lowest target that reads all.
         connection.execute(f"SET default_statistics_target = {MANY // 300 + 1}")
         for first, last in ((0, FEW), (FEW, MANY)):
             connection.execute(FILL, [first, last])
