@@ -131,7 +131,8 @@ def test_predefined_date_range(mount, api):
     served(mount, placed=filters.DateRangeFilter(field_name="placed_at"))
     order(placed_at=timezone.now(), total=1)
     order(placed_at=timezone.now() - timedelta(days=900), total=2)
-    assert totals(api, "placed=today") == [1]
+    # "today" would fail at midnight.
+    assert totals(api, "placed=week") == [1]
 
 
 def test_filter_by_a_point_in_time_reads_iso_8601(mount, api):
