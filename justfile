@@ -12,11 +12,15 @@ demo:
 
 # Test what is rendered, in every combination; `just test -k served` runs some of it
 test *options:
-    python -m pytest --numprocesses auto --dist loadscope "$@"
+    python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder "$@"
+
+# Test a project on each Python that is installed, and on the newest Django
+matrix *options:
+    python -m pytest tests/test_versions.py "$@"
 
 # Try many more random answers than the tests do, and other requests; `just fuzz 5000` says how many answers
 fuzz examples="1000":
-    EXAMPLES="$1" python -m pytest -n auto tests/test_answers.py tests/test_api_served.py -k 'test_any_ or schemathesis'
+    EXAMPLES="$1" python -m pytest -n auto tests/test_answers_random.py tests/test_api_served.py -k 'test_any_ or schemathesis'
 
 # Format, lint and types, of the repository and of the template's folder in place
 check:

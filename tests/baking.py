@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import os
 import re
 import shutil
@@ -57,10 +58,16 @@ def environment(**variables: str) -> dict[str, str]:
     """The environment of a process in a rendered project: our programs, and no settings but `variables`."""
     inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
-    return {**inherited, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    fixed = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": FOREIGN_PLUGINS}
+    return {**inherited, **fixed, **variables}
 
 
-KEPT = ("HOME", "LANG", "PATH", "SSL_CERT_FILE", "TMPDIR", "UV_CACHE_DIR", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
+KEPT = (
+    *("HOME", "LANG", "MYPY_CACHE_DIR", "PATH", "SSL_CERT_FILE", "TMPDIR"),
+    *("UV_CACHE_DIR", "UV_DEFAULT_INDEX", "UV_INDEX_URL"),
+)
+# Plugins of pytest that a project does not depend on. Importing them takes longer than most tests of a project.
+FOREIGN_PLUGINS = "-p no:cookies -p no:hypothesispytest -p no:schemathesis -p no:xdist"
 
 
 @dataclass(frozen=True)
@@ -80,12 +87,14 @@ class BakedProject:
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace `old`, which the file must contain once."""
+        __tracebackhide__ = True
         text = self.read(name)
         assert text.count(old) == 1, f"{name} contains {old!r} {text.count(old)} times"
         (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
     def run(self, *command: str, status: int = 0, **variables: Any) -> str:
         """Run a command in the project directory and return its output; it must exit with this status."""
+        __tracebackhide__ = True
         process = subprocess.run(
             command,
             cwd=self.path,
@@ -99,6 +108,7 @@ class BakedProject:
         return process.stdout
 
     def manage(self, *arguments: str, **variables: Any) -> str:
+        __tracebackhide__ = True
         return self.run("python", "manage.py", *arguments, **variables)
 
 
@@ -117,9 +127,14 @@ def path_without(program: str) -> str:
 
 
 @contextlib.contextmanager
-def running(command: list[str], folder: Path, address: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a server until the end of the block, which begins when it responds at this URL."""
-    log = folder.parent / f"{folder.name}-server.log"
+def running(
+    command: list[str], folder: Path, address: str, log: Path | None = None, /, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a server until the end of the block, which begins when it responds at this URL.
+
+    Its output goes to `log`, by default a file beside the folder.
+    """
+    log = log or folder.parent / f"{folder.name}-server.log"
     with log.open("w+") as output:
         process = subprocess.Popen(
             command,
@@ -145,30 +160,49 @@ def running(command: list[str], folder: Path, address: str, **variables: str) ->
                 process.wait()
 
 
-def wait_for(address: str, process: subprocess.Popen[str], log: Path, seconds: float = 300) -> None:
-    """Return when a server responds at the URL; fail with the log if the process ends or the time is over.
+# Seconds until a test gives up a state that it waits for. A test that passes never comes near, on whatever machine.
+PATIENCE = 300
+
+
+def wait_until(reached: Callable[[], object], state: str, log: Path | None = None) -> None:
+    """Return when `reached()` is true; fail with the name of the state, and with the log, if it never is."""
+    __tracebackhide__ = True
+    end = time.monotonic() + PATIENCE
+    while not reached():
+        if time.monotonic() > end:
+            pytest.fail(f"after {PATIENCE} s, not yet: {state}\n{log.read_text() if log else ''}", pytrace=False)
+        time.sleep(0.05)
+
+
+def wait_for(address: str, process: subprocess.Popen[str], log: Path) -> None:
+    """Return when a server responds at the URL; fail with its log if it ends or never does.
 
     Some commands install the project first.
     """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    __tracebackhide__ = True
+
+    def responds() -> bool:
         if process.poll() is not None:
-            pytest.fail(f"the server ended with status {process.returncode}:\n{log.read_text()}")
+            pytest.fail(f"the server ended with status {process.returncode}:\n{log.read_text()}", pytrace=False)
         with contextlib.suppress(httpx.TransportError):
             http_get(address)
-            return
-        time.sleep(0.05)
-    pytest.fail(f"no response from {address} after {seconds} s:\n{log.read_text()}")
+            return True
+        return False
+
+    wait_until(responds, f"a response from {address}", log)
 
 
-def wait_for_postgres(address: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
-    """Return when the server accepts connections; fail with the log if the process ends or the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
+def wait_for_postgres(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when the server accepts connections; fail with its log if it ends or never does."""
+
+    def accepts() -> bool:
+        if process.poll() is not None:
+            pytest.fail(f"PostgreSQL ended with status {process.returncode}:\n{log.read_text()}", pytrace=False)
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(f"{address}/postgres"):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"PostgreSQL does not accept connections (status {process.returncode}):\n{log.read_text()}")
+            return True
+        return False
+
+    wait_until(accepts, "connections to PostgreSQL", log)
 
 
 def postgres_program(name: str) -> str | None:
@@ -177,11 +211,18 @@ def postgres_program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
 
 
+# Each process of pytest-xdist has a range of its own. It is below the ports of outgoing connections, none of which can
+# take a port that a server is about to bind, and below those of tests/containers.py.
+PORTS = itertools.count(11_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 20 * 500)
+
+
 def free_port() -> int:
-    """A port that is free at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, and that no other test of this run gets."""
+    for port in PORTS:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 def full_isbn(digits: str) -> str:
@@ -231,6 +272,8 @@ def postgres_server() -> Iterator[str]:
         cwd="/",
     )
     options = ["-c", "fsync=off", "-c", f"unix_socket_directories={folder}", "-c", "max_connections=200"]
+    # It would take samples for the planner's statistics while a test counts what its plans read.
+    options += ["-c", "autovacuum=off"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [*as_owner, server, "-D", str(folder / "data"), "-p", port, *options], stdout=log, stderr=log, cwd="/"
@@ -240,6 +283,7 @@ def postgres_server() -> Iterator[str]:
         wait_for_postgres(address, process, folder / "log")
         yield address
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        # The fast shutdown, which does not wait for clients.
+        process.send_signal(signal.SIGINT)
+        process.wait()
         shutil.rmtree(folder, ignore_errors=True)

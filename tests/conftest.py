@@ -14,6 +14,39 @@ pytest_plugins = ["containers", "browsing", "manifests"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# The files that take longest, in the order in which they begin: no process is left alone with one at the end.
+LONGEST = ["test_versions", "test_first_week", "test_served", "test_api_served", "test_readme"]
+# Files whose tests share no server and no environment: they fill the processes up, test by test.
+INDEPENDENT = ["test_checks", "test_in_place", "test_updates", "test_mutations"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group and order the tests for `--dist loadgroup --no-loadscope-reorder`.
+
+    The tests of a file run in one process, because they share what its fixtures start. Tests of containers wait for
+    each other wherever they are, so one process has them all, and begins with them.
+    """
+    order = ["containers", *LONGEST, "others", *INDEPENDENT]
+
+    def group(item: pytest.Item) -> str:
+        uses_engine = isinstance(item, pytest.Function) and "engine" in item.fixturenames
+        return "containers" if uses_engine else item.path.stem
+
+    for item in items:
+        if group(item) not in INDEPENDENT:
+            item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: order.index(group(item) if group(item) in order else "others"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let all checks in this process reuse what mypy knows of the dependencies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.mktemp("mypy")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def bake(cookies_session: Any) -> Bake:
     """A function that renders a project with these answers; without uv on the PATH, so that it makes no lock file."""
@@ -22,7 +55,9 @@ def bake(cookies_session: Any) -> Bake:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PATH", path_without("uv"))
             result = cookies_session.bake(extra_context=answers)
-        assert result.exception is None, repr(result.exception)
+        if result.exception:
+            # pytest shows below it what Cookiecutter and the hooks have printed.
+            pytest.fail(f"{answers} cannot be rendered: {result.exception!r}", pytrace=False)
         return BakedProject(result.project_path, answers)
 
     return bake

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from baking import (
+    TIMEOUT,
     Bake,
     BakedProject,
     HTTPClient,
@@ -31,7 +32,8 @@ from baking import (
 TIES = 5000
 # The books of the demo data.
 DEMO = 36
-WRITES = 400
+# Few enough that none waits for the twenty seconds that SQLite allows, however slow the machine is.
+WRITES = 100
 UNLIMITED = {f"THROTTLE_{scope}": "1000000/min" for scope in ("ANON", "USER", "LOGIN")}
 FILL = f"""
 from books.models import Book
@@ -272,6 +274,7 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{served.address}/api/schema/"),
         *("--no-color", "--continue-on-failure", "--generation-allow-x00", "false", *EXCLUDED),
+        *("--request-timeout", str(TIMEOUT)),
         # The same requests each time, however slow the machine is; `just fuzz` sends others.
         *(["--max-examples", "20", "--generation-deterministic"] if REPEATED else FRESH),
     ]
@@ -286,6 +289,7 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
 def test_the_recipe_for_fuzzing_sends_requests(served: Served) -> None:
     port = served.address.rpartition(":")[2]
     few = ["--phases", "fuzzing", "--max-examples", "3", "--include-path", "/api/v1/auth/user/"]
+    few += ["--seed", "1", "--request-timeout", str(TIMEOUT)]
     output = served.project.run("just", "fuzz", "admin", served.password, *few, WEB_PORT=port, SECRET_KEY="k" * 50)
     assert re.search(r"[1-9]\d* passed", output), output
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from baking import ROOT, Bake, BakedProject
+from baking import ROOT, TEMPLATE, Bake, BakedProject
 
 # Imports run one way: an app imports none of these.
 FORBIDDEN_IMPORTS = {
@@ -160,6 +160,12 @@ def test_the_tests_and_hooks_use_no_private_name_of_a_dependency() -> None:
         if names := set(private_names(tree)) - allowed:
             found[path.name] = names
     assert found == {}
+
+
+def test_no_test_file_is_long() -> None:
+    files = [*ROOT.glob("tests/**/*.py"), *TEMPLATE.glob("*/tests/*.py")]
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {name: count for name, count in lines.items() if count > 400} == {}
 
 
 def code_without_comments(tree: ast.Module) -> str:

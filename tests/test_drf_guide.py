@@ -128,7 +128,7 @@ filterwarnings = ["error"]
 ADDED = """
 INSTALLED_APPS += ["rest_framework.authtoken", "guide"]
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {
-    **REST_FRAMEWORK.get("DEFAULT_THROTTLE_RATES", {}), "contacts": "2/day", "uploads": "1/day", "burst": "2/min"
+    **REST_FRAMEWORK.get("DEFAULT_THROTTLE_RATES", {}), "contacts": "2/day", "uploads": "1/day", "burst": "2/hour"
 }
 """
 
@@ -187,7 +187,7 @@ def reported(report: Path) -> dict[str, str]:
 
 
 class Idioms:
-    """The tests of one project. With `--dist loadscope` they run in one process."""
+    """The tests of one project. tests/conftest.py lets one process run them."""
 
     differences: ClassVar[dict[str, str]] = {name: why for why, names in DIFFERENCES.items() for name in names}
 

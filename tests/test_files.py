@@ -22,8 +22,7 @@ accounts/__init__.py accounts/admin.py accounts/login_limits.py accounts/models.
 accounts/migrations/0001_initial.py accounts/migrations/__init__.py accounts/templates/accounts/login.html
 accounts/templates/accounts/page.html accounts/templates/accounts/password_reset_email.txt
 accounts/templates/accounts/password_reset_subject.txt
-accounts/tests/conftest.py accounts/tests/test_accounts.py accounts/tests/test_login.py
-accounts/tests/test_passwords.py
+accounts/tests/test_accounts.py accounts/tests/test_login.py accounts/tests/test_passwords.py
 
 core/__init__.py core/apps.py core/checks.py core/context_processors.py core/database.py core/environment.py
 core/health.py core/logs.py core/middleware.py core/rate_limits.py core/views.py
@@ -32,9 +31,8 @@ core/app_template/app_name/__init__.py-tpl core/app_template/app_name/admin.py-t
 core/app_template/app_name/models.py-tpl core/app_template/app_name/migrations/__init__.py-tpl
 core/app_template/app_name/tests/test_app_name.py-tpl
 core/static/core/style.css core/templates/base.html core/templates/error.html
-core/tests/conftest.py core/tests/test_commands.py core/tests/test_logs.py core/tests/test_middleware.py
-core/tests/rows.py core/tests/test_pages.py core/tests/test_rate_limits.py core/tests/test_servers.py
-core/tests/test_settings.py
+core/tests/rows.py core/tests/test_commands.py core/tests/test_logs.py core/tests/test_middleware.py
+core/tests/test_pages.py core/tests/test_rate_limits.py core/tests/test_servers.py core/tests/test_settings.py
 
 django_project/__init__.py django_project/asgi.py django_project/settings.py django_project/urls.py
 django_project/wsgi.py

@@ -13,7 +13,6 @@ def in_place(tmp_path: Path) -> dict[str, Any]:
     return {
         "SECRET_KEY": "in-place-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
         "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
-        "MYPY_CACHE_DIR": str(tmp_path / "mypy"),
         "RUFF_NO_CACHE": "true",
     }
 

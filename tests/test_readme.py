@@ -1,14 +1,10 @@
 """The commands of both READMEs do what they say, in a fresh folder."""
 
-import os
 import re
 import shutil
-import subprocess
-import time
 from pathlib import Path
 from urllib.parse import unquote
 
-import httpx
 import pytest
 from baking import ROOT, Bake, BakedProject, free_port, http_get, need, running, uv
 
@@ -145,26 +141,7 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 def test_the_demo_command_serves_the_default_project(tmp_path: Path) -> None:
     need(uv(), "uv")
-    process = subprocess.Popen(
-        ["just", "demo"],
-        cwd=ROOT,
-        env={**os.environ, "WEB_PORT": (port := str(free_port())), "TMPDIR": str(tmp_path)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        text=True,
-    )
-    try:
-        end = time.monotonic() + 120
-        while True:
-            assert process.poll() is None
-            assert time.monotonic() < end
-            try:
-                answer = http_get(f"http://127.0.0.1:{port}/api/v1/books/")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        assert answer.json()["results"]
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=20)
+    port = str(free_port())
+    address = f"http://127.0.0.1:{port}/api/v1/books/"
+    with running(["just", "demo"], ROOT, address, tmp_path / "log", WEB_PORT=port, TMPDIR=str(tmp_path)):
+        assert http_get(address).json()["results"]

@@ -20,6 +20,7 @@ from baking import (
     http_post,
     new_database,
     running,
+    wait_until,
 )
 
 NEW = {"title": "Utopia", "subtitle": "", "author": "Thomas More", "isbn": "978-0-14-144232-7"}
@@ -47,19 +48,20 @@ class Served:
         return self.client(authorization=self.token("admin", self.password))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture(scope="module", params=COMBINATIONS)
-def served(bake: Bake, request: pytest.FixtureRequest, database: str) -> Iterator[Served]:
-    """A project in production mode under gunicorn; without HTTPS, which a proxy would speak."""
+def project(bake: Bake, request: pytest.FixtureRequest) -> BakedProject:
+    """A project with its static files."""
     project = bake(**request.param)
+    project.manage("collectstatic", "--noinput", DEBUG="false")
+    return project
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def served(project: BakedProject, request: pytest.FixtureRequest) -> Iterator[Served]:
+    """A project in production mode under gunicorn; without HTTPS, which a proxy would speak."""
     variables = {"DEBUG": "false", "HTTPS": "false"}
-    if database == "postgres":
+    if request.param == "postgres":
         variables["DATABASE_URL"] = new_database(request.getfixturevalue("postgres"))
-    project.manage("collectstatic", "--noinput", **variables)
     project.manage("migrate", **variables)
     password = re.search(r"password: (\S+)", project.manage("demo", **variables))
     assert password
@@ -170,12 +172,20 @@ def test_a_user_without_permission_must_not_write(served: Served) -> None:
     assert http_get(f"{served.address}/api/v1/auth/user/", headers={"authorization": token}).status_code == 401
 
 
-def test_http_is_redirected_to_https(bake: Bake) -> None:
-    project, port = bake(), free_port()
+@pytest.fixture(scope="module")
+def prepared(bake: Bake) -> BakedProject:
+    """The default project with its tables and static files, for servers with settings of their own."""
+    project = bake()
+    project.manage("migrate", DEBUG="false")
     project.manage("collectstatic", "--noinput", DEBUG="false")
+    return project
+
+
+def test_http_is_redirected_to_https(prepared: BakedProject) -> None:
+    port = free_port()
     command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     address = f"http://127.0.0.1:{port}"
-    with running(command, project.path, f"{address}/health/live", DEBUG="false", TRUSTED_PROXIES="1"):
+    with running(command, prepared.path, f"{address}/health/live", DEBUG="false", TRUSTED_PROXIES="1"):
         redirect = http_get(address)
         assert (redirect.status_code, redirect.headers["location"]) == (301, f"https://127.0.0.1:{port}/")
         behind_a_proxy = http_get(f"{address}/admin/login/", headers={"x-forwarded-proto": "https"})
@@ -186,15 +196,13 @@ def test_http_is_redirected_to_https(bake: Bake) -> None:
 
 @pytest.mark.parametrize(("trusted", "status"), [("", 403), ("https://library.example", 200)])
 def test_a_form_is_accepted_behind_a_proxy_under_the_name_that_the_settings_trust(
-    bake: Bake, trusted: str, status: int
+    prepared: BakedProject, trusted: str, status: int
 ) -> None:
-    project, port = bake(), free_port()
+    port = free_port()
     variables = {"DEBUG": "false", "TRUSTED_PROXIES": "1", "CSRF_TRUSTED_ORIGINS": trusted}
-    project.manage("migrate", **variables)
-    project.manage("collectstatic", "--noinput", **variables)
     command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     address = f"http://127.0.0.1:{port}/admin/login/"
-    with running(command, project.path, f"http://127.0.0.1:{port}/health/live", **variables):
+    with running(command, prepared.path, f"http://127.0.0.1:{port}/health/live", **variables):
         headers = {"x-forwarded-proto": "https", "origin": "https://library.example"}
         form = http_get(address, headers=headers)
         token = form.cookies["csrftoken"]
@@ -222,25 +230,23 @@ def test_the_root_of_the_api_lists_the_resources_of_its_router_alone(bake: Bake)
     assert listed.strip() == "['books', 'docs', 'schema', 'token', 'user']"
 
 
-def test_headers_of_untrusted_proxies_are_ignored(bake: Bake) -> None:
-    project, port = bake(), free_port()
+def test_headers_of_untrusted_proxies_are_ignored(prepared: BakedProject) -> None:
+    port = free_port()
     command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     address = f"http://127.0.0.1:{port}"
     headers = {"SCRIPT_NAME": "/api", "X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on"}
-    with running(command, project.path, f"{address}/health/live", HTTPS="false", DEBUG="false"):
+    with running(command, prepared.path, f"{address}/health/live", HTTPS="false", DEBUG="false"):
         response = http_get(f"{address}/api/", headers=headers)
         assert response.status_code == 200
         assert response.json()["docs"] == f"{address}/api/docs/"
 
 
-def test_a_project_below_a_path_has_it_in_pages_static_files_and_the_schema(bake: Bake) -> None:
-    project, port = bake(), free_port()
+def test_a_project_below_a_path_has_it_in_pages_static_files_and_the_schema(prepared: BakedProject) -> None:
+    port = free_port()
     variables = {"DEBUG": "false", "HTTPS": "false", "SCRIPT_NAME": "/library"}
-    project.manage("migrate", **variables)
-    project.manage("collectstatic", "--noinput", **variables)
     command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     server = f"http://127.0.0.1:{port}"
-    with running(command, project.path, f"{server}/library/health/live", **variables):
+    with running(command, prepared.path, f"{server}/library/health/live", **variables):
         page = http_get(f"{server}/library/").text
         links = set(re.findall(r'(?:href|src)="(/[^"]*)"', page))
         assert any("/static/" in link for link in links)
@@ -273,20 +279,31 @@ def test_requests_wait_for_new_connections_after_an_unnoticed_restart_of_the_dat
     project, port, database = bake(), free_port(), new_database(postgres)
     variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": database, "THROTTLE_ANON": "1000000/min"}
     project.manage("migrate", **variables)
+    # No statement is cancelled while the test holds a lock.
+    variables["STATEMENT_TIMEOUT"] = "0"
     command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     books = f"http://127.0.0.1:{port}/api/v1/books/"
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
     def get(number: int) -> int:
         return http_get(books).status_code
 
     with running(command, project.path, books, **variables), psycopg.connect(database, autocommit=True) as connection:
-        # All connections of the pool are used, and then broken.
-        with ThreadPoolExecutor(24) as clients:
-            assert set(clients.map(get, range(200))) == {200}
-        name = database.rpartition("/")[2]
-        others = "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-        killed = connection.execute(f"SELECT pg_terminate_backend(pid) {others}", [name]).fetchall()
-        assert len(killed) == 4
+
+        def waiting() -> int:
+            found = connection.execute(
+                "SELECT pid FROM pg_locks WHERE relation = 'books_book'::regclass AND NOT granted"
+            )
+            return len(found.fetchall())
+
+        with ThreadPoolExecutor(4) as clients:
+            # Each of these requests keeps a connection until the lock is released: all that the pool may have.
+            with connection.transaction():
+                connection.execute("LOCK TABLE books_book IN ACCESS EXCLUSIVE MODE")
+                statuses = clients.map(get, range(4))
+                wait_until(lambda: waiting() == 4, "four requests wait for the lock")
+            assert list(statuses) == 4 * [200]
+        assert len(connection.execute(f"SELECT pg_terminate_backend(pid) {others}").fetchall()) == 4
         assert {get(number) for number in range(5)} == {200}
 
 

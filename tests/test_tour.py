@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from baking import Bake, BakedProject, free_port, need, running, uv
+from baking import PATIENCE, Bake, BakedProject, free_port, need, running, uv
 
 STEP = re.compile(
     r"```console\n(?P<session>.*?)```"
@@ -101,7 +101,7 @@ def follow(project: BakedProject, command: str, expected: str) -> None:
     The server misses a change that is made while it starts again: the file is saved again until it does.
     """
     saved = time.monotonic()
-    end = saved + (120 if command.startswith("curl") else 0)
+    end = saved + (PATIENCE if command.startswith("curl") else 0)
     # What a failure shows is all that the command prints.
     whole, last_line = command.removesuffix(LAST_LINE), command.endswith(LAST_LINE)
     while True:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from baking import AUTHOR, ROOT, Bake, BakedProject, environment, free_port, running
+from baking import AUTHOR, ROOT, Bake, BakedProject, environment, free_port, http_get, running
 
 
 def run(cwd: Path, *command: str, status: int = 0) -> str:
@@ -206,7 +205,7 @@ def test_an_update_merges_and_keeps_the_owners_changes_and_data(template: Templa
     assert " passed" in project.run("just", "check")
     port = str(free_port())
     with running(["just", "start"], project.path, f"http://127.0.0.1:{port}/", WEB_PORT=port):
-        assert "Anna Karenina" in httpx.get(f"http://127.0.0.1:{port}/").text
+        assert "Anna Karenina" in http_get(f"http://127.0.0.1:{port}/").text
 
 
 def test_an_update_changes_no_other_file(template: Template, render: Render) -> None:

@@ -84,16 +84,15 @@ def django_version(project: BakedProject, variables: dict[str, Any]) -> str:
     return project.run("python", "-m", "django", "--version", **variables).rpartition(".")[0]
 
 
-@pytest.mark.parametrize("include_books", [True, False])
-def test_the_checks_pass_on_the_newest_django(upgraded: Upgrade, include_books: bool) -> None:
-    project, variables = upgraded(include_books=include_books)
+def test_the_checks_pass_on_the_newest_django(upgraded: Upgrade) -> None:
+    project, variables = upgraded(include_books=False)
     assert " passed" in project.run("just", "check", **variables)
 
 
-def test_the_tests_pass_on_the_newest_django_with_postgres(upgraded: Upgrade, postgres_url: str) -> None:
+def test_the_checks_pass_on_the_newest_django_with_postgres(upgraded: Upgrade, postgres_url: str) -> None:
     project, variables = upgraded()
     project.run("python", "manage.py", "migrate", "--verbosity=0", DATABASE_URL=postgres_url, **variables)
-    output = project.run("python", "-m", "pytest", DATABASE_URL=postgres_url, **variables)
+    output = project.run("just", "check", DATABASE_URL=postgres_url, **variables)
     assert " passed" in output
     # Some tests are for PostgreSQL only, none for SQLite only.
     assert "skipped" not in output

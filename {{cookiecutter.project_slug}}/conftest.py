@@ -1,6 +1,7 @@
 """What all tests share."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,3 +22,11 @@ def _settings_of_tests(settings: Any) -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The time of rate limits, which moves by `clock.now += seconds` alone; at first a minute, hour and day begin."""
+    clock = SimpleNamespace(now=1_700_006_400.0)
+    monkeypatch.setattr("core.rate_limits.time", SimpleNamespace(time=lambda: clock.now))
+    return clock

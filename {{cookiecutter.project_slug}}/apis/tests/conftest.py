@@ -1,4 +1,4 @@
-"""What the tests of the API share: a client, users, a clock, and view sets of Django's own models.
+"""What the tests of the API share: a client, users, and view sets of Django's own models.
 
 The models of `django.contrib.admin` and `django.contrib.auth` are in every project, so that these tests hold whatever
 models are added or removed.
@@ -6,7 +6,7 @@ models are added or removed.
 
 import json
 from dataclasses import dataclass, field
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -94,11 +94,3 @@ def mount(settings: Any) -> Any:
         settings.ROOT_URLCONF = urls
 
     return serve
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The time of rate limits, which moves by `clock.now += seconds` alone; at first a minute, hour and day begin."""
-    clock = SimpleNamespace(now=1_700_006_400.0)
-    monkeypatch.setattr("core.rate_limits.time", SimpleNamespace(time=lambda: clock.now))
-    return clock
