@@ -20,11 +20,11 @@ LOCAL = "library.localhost"
 PUBLIC = "library.example"
 
 
-@pytest.fixture(scope="module")
-def local(project: BakedProject) -> Iterator[Stack]:
-    """A stack without containers; the tests start them with their domains."""
-    with containers(project, services=web()) as stack:
-        yield stack
+@pytest.fixture
+def local(stack: Stack) -> Iterator[Stack]:
+    """Running containers without a domain; ports 80 and 443 are free again after the test."""
+    yield stack
+    stack.compose("rm", "--stop", "--force", "https", DOMAIN=LOCAL)
 
 
 def curl(domain: str, authority: Path, *arguments: str) -> str:
@@ -61,7 +61,6 @@ def test_a_domain_alone_switches_https_on(local: Stack) -> None:
 
 
 def test_without_its_ports_or_a_certificate_the_stack_serves_locally(local: Stack) -> None:
-    local.compose("rm", "--stop", "--force", "https", DOMAIN=LOCAL)
     with socket.create_server(("0.0.0.0", 443)):
         output = local.compose("up", "--wait", status=1, DOMAIN=LOCAL)
         assert re.search("443.*(address already in use|port is already allocated)", output)
