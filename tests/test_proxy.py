@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from baking import BakedProject
-from containers import FEW_LOGINS, PASSWORD, Responses, Stack, containers, loading, new_book, stored, web
+from baking import BakedProject, HTTPClient, http_get, http_patch
+from containers import FEW_LOGINS, PASSWORD, Responses, Stack, containers, loading, new_book, patient, stored, web
 
 LIMIT = 25 * 1024 * 1024
 
@@ -117,11 +117,11 @@ def test_responses_are_compressed_and_their_etag_serves_for_a_change(stack: Stac
     assert "content-encoding" in stack.get("/").headers, stack.get("/").headers
     book = {"title": "Ä" * 100, "subtitle": "Ö" * 100, "author": "A" * 100, "isbn": new_book()["isbn"]}
     url = httpx.post(f"{stack.url}/api/v1/books/", json=book, headers=headers, timeout=60).json()["url"]
-    read = httpx.get(url)
+    read = http_get(url)
     assert "content-encoding" in read.headers
-    changed = httpx.patch(url, json={"title": "T"}, headers=headers | {"If-Match": read.headers["etag"]})
+    changed = http_patch(url, json={"title": "T"}, headers=headers | {"If-Match": read.headers["etag"]})
     assert changed.status_code == 200
-    again = httpx.patch(url, json={"title": "U"}, headers=headers | {"If-Match": read.headers["etag"]})
+    again = http_patch(url, json={"title": "U"}, headers=headers | {"If-Match": read.headers["etag"]})
     assert again.status_code == 412
 
 
@@ -144,7 +144,8 @@ def test_the_access_log_has_the_address_of_the_client(stack: Stack) -> None:
 @pytest.fixture(scope="module")
 def replicas(project: BakedProject) -> Iterator[Stack]:
     """Three containers of web, which share a cache."""
-    with containers(project, services=web(CACHE_URL="redis://cache:6379/0", **FEW_LOGINS)) as stack:
+    services = web(CACHE_URL="redis://cache:6379/0", **FEW_LOGINS)
+    with containers(project, services=services, configs=patient(project)) as stack:
         stack.up("--scale", "web=3", COMPOSE_PROFILES="cache")
         yield stack
 
@@ -160,7 +161,7 @@ except urllib.error.HTTPError as error: print(error.code)
 
     headers = replicas.token()
     assert on_each("/api/v1/auth/user/", **headers) == ["200"] * 3
-    with httpx.Client(base_url=replicas.url, follow_redirects=True) as browser:
+    with HTTPClient(base_url=replicas.url, follow_redirects=True) as browser:
         browser.get("/admin/login/")
         form = {"username": "tester", "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
         assert "Log out" in browser.post("/admin/login/?next=/admin/", data=form).text
