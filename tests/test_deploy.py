@@ -1,40 +1,85 @@
 """A new version replaces the running one in containers."""
 
+import contextlib
+import fcntl
+import os
 import re
+import signal
+import subprocess
+from collections.abc import Iterator
 
 import pytest
-from baking import BakedProject
+from baking import BakedProject, environment
 from containers import Stack, build, containers, loading, stored, web
+
+DONE = "The new version is serving."
+# The proxy's file that names the service.
+UPSTREAM = "/etc/caddy/upstream"
+
+
+@pytest.fixture(scope="module")
+def stack(project: BakedProject) -> Iterator[Stack]:
+    """Running containers below a path."""
+    path = {"SCRIPT_NAME": "/library"}
+    with containers(project, prefix="/library", services=web(**path)) as stack:
+        stack.up()
+        yield stack
 
 
 def deploy(stack: Stack, status: int = 0) -> str:
     return stack.project.run("sh", "deploy.sh", status=status, **stack.variables)
 
 
+def check_the_old_version(stack: Stack, containers: list[str], output: str) -> None:
+    """The old version serves after a deployment that failed."""
+    last = output.splitlines()[-1]
+    assert re.fullmatch(r"The deployment failed: .*\. The old version is still serving\.", last)
+    assert stack.compose("exec", "-T", "proxy", "cat", UPSTREAM).strip() == "web"
+    assert stack.ids("web-next") == []
+    assert stack.get("/").status_code == 200
+    # The name of the image is the old version's again.
+    stack.up()
+    assert stack.ids() == containers
+
+
+@contextlib.contextmanager
+def version(stack: Stack, name: str, old: str, new: str) -> Iterator[None]:
+    """Change a file of the project, or create it if it replaces nothing, and build the image without it at the end."""
+    path = stack.project.path / name
+    try:
+        stack.project.edit(name, old, new) if old else path.write_text(new, encoding="utf-8")
+        yield
+    finally:
+        stack.project.edit(name, new, old) if old else path.unlink()
+        build(stack.project)
+
+
 def test_a_new_version_replaces_the_old_one_without_a_failed_request(stack: Stack) -> None:
-    headers = stack.token()
     stack.up("--scale", "web=2")
     before = stack.ids()
-    name, old, new = "core/templates/base.html", "</body>", "<!-- deployed --></body>"
-    stack.project.edit(name, old, new)
-    try:
-        with loading(stack, headers, pause=0.002) as responses:
-            assert deploy(stack).splitlines()[-1] == "The new version is serving."
+    with version(stack, "core/templates/base.html", "</body>", "<!-- deployed --></body>"):
+        with loading(stack, pause=0.002) as responses:
+            assert deploy(stack).splitlines()[-1] == DONE
         assert "<!-- deployed -->" in stack.get().text
-    finally:
-        stack.project.edit(name, new, old)
-        build(stack.project)
-    after = stack.ids()
+        after = stack.ids()
+    stack.up()
     assert len(before) == len(after) == 2
     assert not set(before) & set(after)
     assert stack.ids("web-next") == []
-    assert len(responses.statuses) > 500
     assert set(responses.statuses) == {("GET", 200), ("POST", 201)}
     assert responses.acknowledged <= stored(stack)
 
 
+MIGRATION = """
+from django.db import migrations
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0001_initial")]
+    operations = [migrations.RunSQL("SELECT no")]
+"""
 BROKEN = {
     "does not build": ("Dockerfile", "WORKDIR /app\nCOPY --from", "RUN false\nWORKDIR /app\nCOPY --from"),
+    "does not migrate": ("accounts/migrations/0002_broken.py", "", MIGRATION),
     "does not start": ("django_project/wsgi.py", "import os\n", 'import os\nraise SystemExit("broken")\n'),
     "is not ready": ("core/health.py", 'cursor.execute("SELECT 1")', 'cursor.execute("SELECT no")'),
 }
@@ -42,33 +87,53 @@ BROKEN = {
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_a_broken_version_leaves_the_old_one_serving(stack: Stack, broken: tuple[str, str, str]) -> None:
-    headers = stack.token()
     before = stack.ids()
-    name, old, new = broken
-    stack.project.edit(name, old, new)
-    try:
-        with loading(stack, headers, pause=0.01) as responses:
+    with version(stack, *broken):
+        with loading(stack) as responses:
             output = deploy(stack, status=1)
-    finally:
-        stack.project.edit(name, new, old)
-    last = output.splitlines()[-1]
-    assert re.fullmatch(r"The deployment failed: .*\. The old version is still serving\.", last)
-    assert stack.ids() == before
-    assert stack.ids("web-next") == []
+        check_the_old_version(stack, before, output)
     assert set(responses.statuses) == {("GET", 200), ("POST", 201)}
-    # The name of the image is the old version's again.
-    stack.up()
-    assert stack.ids() == before
-    build(stack.project)
+    assert responses.acknowledged <= stored(stack)
+
+
+def test_ctrl_c_goes_back_to_the_old_version(stack: Stack) -> None:
+    before = stack.ids()
+    with (
+        loading(stack) as responses,
+        # As in a terminal, the script and what it runs are a group of processes, which gets the signal.
+        subprocess.Popen(
+            ["sh", "deploy.sh"],
+            cwd=stack.project.path,
+            env=environment(**stack.variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        # When it is hardest: requests go to the new version already.
+        stack.compose("exec", "-T", "proxy", "sh", "-c", f"until grep -q next {UPSTREAM}; do sleep 0.1; done")
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    check_the_old_version(stack, before, output)
+    assert set(responses.statuses) == {("GET", 200), ("POST", 201)}
+
+
+def test_a_second_deployment_at_once_is_refused(stack: Stack) -> None:
+    with (stack.project.path / "deploy.sh").open() as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        output = deploy(stack, status=1)
+    assert output == "The deployment failed: another deployment is running. Try again after it.\n"
 
 
 def test_an_interrupted_deployment_is_finished_by_the_next_one(stack: Stack) -> None:
     # As if the first one had been killed after it had switched the proxy.
     stack.compose("up", "--detach", "--wait", "--no-deps", "web-next")
-    stack.compose("exec", "-T", "proxy", "sh", "-c", "cd /etc/caddy && echo web-next > next && mv next upstream")
+    stack.compose("exec", "-T", "proxy", "sh", "-c", f"echo web-next > {UPSTREAM}")
     stack.compose("stop", "web")
     assert stack.get("/").status_code == 200
-    deploy(stack)
+    assert deploy(stack).splitlines()[-1] == DONE
     assert stack.ids("web-next") == []
     assert stack.get("/").status_code == 200
 

@@ -74,7 +74,7 @@ def test_the_server_is_not_root_also_under_a_random_uid(project: BakedProject, u
     container = project.run("docker", "run", *options, project.path.name).strip()
     try:
         assert project.run("docker", "exec", container, "id", "-u").strip() == (user or "10001").partition(":")[0]
-        end = time.monotonic() + 15
+        end = time.monotonic() + 120
         health = ["docker", "inspect", "--format={{.State.Health.Status}}", container]
         while (state := project.run(*health).strip()) != "healthy":
             assert time.monotonic() < end, state
@@ -93,13 +93,13 @@ def test_the_dockerfile_is_without_reproach(project: BakedProject) -> None:
     assert "no warnings found" in project.run("docker", "build", "--check", ".")
 
 
-def test_the_image_is_at_most_ninety_megabytes_larger_than_its_base(project: BakedProject) -> None:
+def test_the_image_is_at_most_a_hundred_megabytes_larger_than_its_base(project: BakedProject) -> None:
     base = re.findall(r"(?m)^FROM (\S+)", project.read("Dockerfile"))[-1]
     sizes = [
         int(project.run("docker", "image", "inspect", "--format={{.Size}}", name))
         for name in (project.path.name, base)
     ]
-    assert sizes[0] - sizes[1] <= 90_000_000
+    assert sizes[0] - sizes[1] <= 100_000_000
 
 
 def test_hadolint_finds_nothing(project: BakedProject) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from baking import TEMPLATE, TIMEOUT, Bake, BakedProject
-from containers import PASSWORD, Stack, bake_with_lock, build, containers, isbn, web
+from baking import TEMPLATE, TIMEOUT, Bake, BakedProject, full_isbn
+from containers import PASSWORD, Stack, bake_with_lock, build, containers, web
 from documents import OPERATE, block, blocks
 
 PAGE = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
@@ -61,6 +61,11 @@ def follow(stack: Stack) -> Callable[[str], str]:
 @pytest.fixture(scope="module")
 def token(stack: Stack) -> dict[str, str]:
     return stack.token()
+
+
+def isbn(number: int) -> str:
+    """Return the ISBN of the book with this number."""
+    return full_isbn(f"979{number:09}")
 
 
 def attach(stack: Stack, token: dict[str, str], number: int) -> str:

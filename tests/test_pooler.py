@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
-from baking import Bake, free_port, need, new_database, running
+from baking import Bake, free_port, http_get, need, new_database, running
 
 
 @pytest.fixture
@@ -76,11 +75,11 @@ def test_the_statement_timeout_holds_through_pgbouncer(bake: Bake, pooled: tuple
         running(command, project.path, f"{url}/health/live", **variables, STATEMENT_TIMEOUT="1000"),
         psycopg.connect(straight) as connection,
     ):
-        assert httpx.get(f"{url}/api/v1/books/").status_code == 200
+        assert http_get(f"{url}/api/v1/books/").status_code == 200
         connection.execute("LOCK TABLE books_book IN ACCESS EXCLUSIVE MODE")
-        assert httpx.get(f"{url}/api/v1/books/").status_code == 503
+        assert http_get(f"{url}/api/v1/books/").status_code == 503
         connection.rollback()
-        assert httpx.get(f"{url}/api/v1/books/").status_code == 200
+        assert http_get(f"{url}/api/v1/books/").status_code == 200
 
 
 COUNT = """

@@ -15,10 +15,16 @@ start() {
     compose up --detach --wait --wait-timeout 120 --no-deps --scale "$1=$replicas" "$@"
 }
 
+# Print what each container of the service responds to /health/ready, which must be a 200.
 ready() {
     for index in $(seq "$replicas"); do
-        compose exec -T --index "$index" "$1" python -c \
-            "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/ready', timeout=10)" || return 1
+        compose exec -T --index "$index" "$1" python -c "
+import http.client, os
+connection = http.client.HTTPConnection('127.0.0.1:8000', timeout=20)
+connection.request('GET', os.getenv('SCRIPT_NAME', '') + '/health/ready')
+response = connection.getresponse()
+print(response.read().decode())
+raise SystemExit(response.status != 200)" || return 1
     done
 }
 
@@ -37,17 +43,25 @@ fail() {
 
 # Let web serve again, and remove web-next.
 finish() {
-    start web "$@" && switch web || fail "web did not become healthy, web-next is serving. Fix it and deploy again."
+    trap 'fail "it was interrupted, and web-next is serving. Deploy again: that finishes it first."' INT TERM
+    start web "$@" && switch web || fail "web did not become healthy, and web-next is serving. Fix it and deploy again."
     compose rm --stop --force web-next
+    trap - INT TERM
 }
+
+# One at a time, where there is flock, which Linux has. The lock ends with this process.
+exec 9< deploy.sh
+! command -v flock > /dev/null || flock --nonblock 9 || fail "another deployment is running. Try again after it."
 
 replicas=$(compose ps --all --quiet web | wc -l)
 [ "$replicas" -gt 0 ] || fail "nothing is running yet. Start it with: docker compose up --build --wait"
 # An earlier deployment was interrupted.
 [ -z "$(compose ps --all --quiet web-next)" ] || finish --no-recreate
 
-# Remove web-next, and give the name of the image back to the old version.
+# Go back to web, remove web-next, and give the name of the image back to the old version.
 abandon() {
+    trap '' INT TERM
+    [ -z "$(compose ps --quiet web-next)" ] || switch web
     compose logs --tail 30 web-next
     compose rm --stop --force web-next
     docker tag "$old" "$image"
@@ -61,6 +75,5 @@ trap 'abandon "it was interrupted."' INT TERM
 compose build web || abandon "the image cannot be built."
 compose run --rm migrate || abandon "the database cannot be migrated."
 start web-next && ready web-next && switch web-next || abandon "the new version did not become healthy."
-trap - INT TERM
 finish
 echo "The new version is serving."

@@ -12,8 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 import django
 from environs import FileAwareEnv, validate
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -182,7 +180,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
         # Seconds. The cache is optional: requests do not wait for one that is down, and do without.
-        "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": Retry(NoBackoff(), 0)},
+        "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
     }
     if CACHE_URL
     # The default of 300 entries would evict throttle counters.
