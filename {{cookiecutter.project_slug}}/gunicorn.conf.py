@@ -7,13 +7,14 @@ import os
 
 from environs import Env
 
-Env().read_env(".env", recurse=False)
+env = Env()
+env.read_env(".env", recurse=False)
 # If one of two processes is killed, the other keeps responding. The size of the connection pool depends on it, too.
-workers = os.environ.setdefault("WEB_CONCURRENCY", "2")
+workers = os.environ["WEB_CONCURRENCY"] = env.str("WEB_CONCURRENCY", "2")
 # Per process. Few of them query the database at once, but many may wait for it without delaying the probes.
 threads = 64
 # Milliseconds, for requests only: a migration may take longer.
-os.environ.setdefault("STATEMENT_TIMEOUT", "5000")
+os.environ["STATEMENT_TIMEOUT"] = env.str("STATEMENT_TIMEOUT", "5000")
 # Seconds for requests in flight when the server stops, less than `stop_grace_period` in docker-compose.yml.
 graceful_timeout = 8
 # Seconds, longer than the proxy keeps an idle connection.

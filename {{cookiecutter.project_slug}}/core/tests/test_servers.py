@@ -4,10 +4,14 @@ import asyncio
 import gc
 import json
 import logging
+import os
+import runpy
 from io import StringIO
+from unittest.mock import patch
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
 from django.db import connection
@@ -18,6 +22,27 @@ from core.checks import check_mail, check_static_files
 from core.logs import AccessFormatter, JSONFormatter, RequestIDFilter
 from core.middleware import RequestIDMiddleware
 from django_project import asgi, wsgi
+
+
+@pytest.mark.parametrize(
+    ("environment", "file", "expected"),
+    [
+        ({}, "", ("2", "5000")),
+        ({}, "WEB_CONCURRENCY=4\nSTATEMENT_TIMEOUT=900\n", ("4", "900")),
+        ({"WEB_CONCURRENCY": "3", "STATEMENT_TIMEOUT": "0"}, "WEB_CONCURRENCY=4\nSTATEMENT_TIMEOUT=900\n", ("3", "0")),
+    ],
+    ids=["defaults", "file", "environment"],
+)
+def test_gunicorn_takes_its_settings_from_the_environment_and_then_from_the_file(
+    tmp_path, monkeypatch, environment, file, expected
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(file, encoding="utf-8")
+    with patch.dict(os.environ, environment, clear=True):
+        workers = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))["workers"]
+        assert (workers, os.environ["STATEMENT_TIMEOUT"]) == expected
+        # The settings of Django read the same.
+        assert os.environ["WEB_CONCURRENCY"] == workers
 
 
 @pytest.mark.django_db
