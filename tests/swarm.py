@@ -1,0 +1,175 @@
+"""Three Docker engines of their own, joined as a swarm: fixtures and helpers of the tests that need one.
+
+Each engine runs in namespaces of its own for the network, processes, mounts and host name, so that it is a machine for
+the others, and so that nothing is left when its first process is killed.
+"""
+
+import contextlib
+import ipaddress
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from baking import environment, need
+
+# https://www.rfc-editor.org/rfc/rfc2544: for tests of networks, so that no machine has its own address there.
+TEST_NETWORKS = ipaddress.ip_network("198.18.0.0/15").subnets(new_prefix=24)
+
+
+def run(*command: str, check: bool = True) -> str:
+    """Run a command, and return its output with its errors."""
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert not check or process.returncode == 0, f"{' '.join(command)}: {process.returncode}\n{process.stdout}"
+    return process.stdout
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+    """Return when the condition is true; fail after some seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class Node:
+    """An engine in namespaces of its own."""
+
+    name: str
+    address: str
+    # The end of its cable at the bridge.
+    cable: str
+    directory: Path
+
+    @property
+    def socket(self) -> str:
+        return f"unix://{self.directory}/docker.sock"
+
+    def docker(self, *arguments: str, check: bool = True) -> str:
+        return run("docker", "--host", self.socket, *arguments, check=check).strip()
+
+    def unplug(self) -> None:
+        """Let the machine vanish: it gets and sends nothing any more."""
+        run("ip", "link", "set", self.cable, "down")
+
+    def plug_in(self) -> None:
+        run("ip", "link", "set", self.cable, "up")
+
+
+def engine_program() -> Path | None:
+    """The program of the engine that is running."""
+    for program in Path("/proc").glob("[0-9]*/exe"):
+        with contextlib.suppress(OSError):
+            if program.readlink().name == "dockerd":
+                return program.readlink()
+    return None
+
+
+def free_network() -> ipaddress.IPv4Network:
+    """A network to which the machine has no route."""
+    routes = run("ip", "-4", "route")
+    for network in TEST_NETWORKS:
+        if str(network.network_address) not in routes:
+            assert isinstance(network, ipaddress.IPv4Network)
+            return network
+    raise AssertionError("no free network")
+
+
+@contextlib.contextmanager
+def engines(count: int = 3) -> Iterator[list[Node]]:
+    """Engines on one bridge, which are gone at the end with all that they run."""
+    program = engine_program()
+    need(os.geteuid() == 0, "root, to make network namespaces")
+    need(all(map(shutil.which, ("ip", "iptables", "nsenter", "unshare"))), "ip, iptables, nsenter and unshare")
+    need(program, "a running Docker engine")
+    assert program
+    name = f"sw{uuid.uuid4().hex[:6]}"
+    network = free_network()
+    hosts = list(network.hosts())
+    forwarding = ["FORWARD", "-i", name, "-o", name, "-j", "ACCEPT"]
+    directory = Path(tempfile.mkdtemp(prefix="swarm-"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(remove, directory, name)
+        namespaces = subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=False, capture_output=True)
+        need(namespaces.returncode == 0, "a kernel with bridges")
+        stack.callback(run, "ip", "link", "delete", name, check=False)
+        run("ip", "address", "add", f"{hosts[0]}/24", "dev", name)
+        run("ip", "link", "set", name, "up")
+        run("iptables", "-I", *forwarding)
+        stack.callback(run, "iptables", "-D", *forwarding, check=False)
+        nodes = [Node(f"node{n}", str(hosts[10 + n]), f"{name}{n}", directory / str(n)) for n in range(1, count + 1)]
+        for node in nodes:
+            start_engine(node, name, program, stack)
+        for node in nodes:
+            wait_until(lambda node=node: "Server Version" in node.docker("info", check=False), "an engine", 60)  # type: ignore[misc]  # the default binds the variable of the loop
+        yield nodes
+
+
+def start_engine(node: Node, bridge: str, program: Path, stack: contextlib.ExitStack) -> None:
+    """Start an engine in a new network namespace that a cable connects to the bridge."""
+    node.directory.mkdir()
+    namespace = node.cable
+    run("ip", "netns", "add", namespace)
+    stack.callback(run, "ip", "netns", "delete", namespace, check=False)
+    run("ip", "link", "add", node.cable, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+    run("ip", "link", "set", node.cable, "master", bridge, "up")
+    inside = ["ip", "netns", "exec", namespace]
+    run(*inside, "ip", "link", "set", "lo", "up")
+    run(*inside, "ip", "address", "add", f"{node.address}/24", "dev", "eth0")
+    run(*inside, "ip", "link", "set", "eth0", "up")
+    # An empty /run hides the sockets of the machine's own engine. Data in memory is gone with the mount.
+    script = f"""
+mkdir {node.directory}/data && mount -t tmpfs tmpfs {node.directory}/data && mount -t tmpfs tmpfs /run &&
+hostname {node.name} && exec {program} --data-root {node.directory}/data --host {node.socket} --cgroup-parent /{bridge}
+"""
+    command = ["nsenter", f"--net=/run/netns/{namespace}", "unshare", "--uts", "--mount", "--pid", "--fork"]
+    variables = environment()
+    variables["PATH"] = f"{program.parent}:{variables['PATH']}"
+    with (node.directory / "log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--kill-child", "--mount-proc", "sh", "-c", script], stdout=log, stderr=log, env=variables
+        )
+    stack.callback(kill, process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the first process of an engine's namespaces, and with it all the others."""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def remove(directory: Path, control_group: str) -> None:
+    """Remove what killed engines leave: their data, and the control groups of their containers."""
+    groups = [path for path in Path("/sys/fs/cgroup").rglob("*") if control_group in path.parts and path.is_dir()]
+    for group in sorted(groups, reverse=True):
+        with contextlib.suppress(OSError):
+            group.rmdir()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def join(nodes: list[Node]) -> None:
+    """Join the engines as a swarm of managers."""
+    first, *others = nodes
+    first.docker("swarm", "init", "--advertise-addr", first.address)
+    token = first.docker("swarm", "join-token", "--quiet", "manager")
+    for node in others:
+        node.docker("swarm", "join", "--advertise-addr", node.address, "--token", token, f"{first.address}:2377")
+
+
+def load_images(nodes: list[Node], *images: str) -> None:
+    """Copy images of the machine's own engine to the nodes, which have no registry."""
+    archive = nodes[0].directory.parent / "images.tar"
+    run("docker", "save", "--output", str(archive), *images)
+    loading = [
+        subprocess.Popen(["docker", "--host", node.socket, "load", "--quiet", "--input", str(archive)], stdout=-3)
+        for node in nodes
+    ]
+    assert [process.wait() for process in loading] == [0] * len(nodes)
+    archive.unlink()
