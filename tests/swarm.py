@@ -6,18 +6,22 @@ the others, and so that nothing is left when its first process is killed.
 
 import contextlib
 import ipaddress
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 from baking import environment, need
+from containers import isbn
 
 # https://www.rfc-editor.org/rfc/rfc2544: for tests of networks, so that no machine has its own address there.
 TEST_NETWORKS = ipaddress.ip_network("198.18.0.0/15").subnets(new_prefix=24)
@@ -104,7 +108,7 @@ def engines(count: int = 3) -> Iterator[list[Node]]:
         run("ip", "link", "set", name, "up")
         run("iptables", "-I", *forwarding)
         stack.callback(run, "iptables", "-D", *forwarding, check=False)
-        nodes = [Node(f"node{n}", str(hosts[10 + n]), f"{name}{n}", directory / str(n)) for n in range(1, count + 1)]
+        nodes = [Node(f"node{n}", str(hosts[n]), f"{name}{n}", directory / str(n)) for n in range(1, count + 1)]
         for node in nodes:
             start_engine(node, name, program, stack)
         for node in nodes:
@@ -146,12 +150,22 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def remove(directory: Path, control_group: str) -> None:
-    """Remove what killed engines leave: their data, and the control groups of their containers."""
-    groups = [path for path in Path("/sys/fs/cgroup").rglob("*") if control_group in path.parts and path.is_dir()]
-    for group in sorted(groups, reverse=True):
-        with contextlib.suppress(OSError):
-            group.rmdir()
-    shutil.rmtree(directory, ignore_errors=True)
+    """Remove what killed engines leave: empty directories, and the control groups of their containers."""
+    root = Path("/sys/fs/cgroup")
+    # One per controller in version 1 of control groups, a single one in version 2.
+    groups = [*root.glob(control_group), *root.glob(f"*/{control_group}")]
+
+    def empty() -> bool:
+        for group in groups:
+            for child in sorted(filter(Path.is_dir, group.rglob("*")), reverse=True):
+                with contextlib.suppress(OSError):
+                    child.rmdir()
+            with contextlib.suppress(OSError):
+                group.rmdir()
+        return not any(map(Path.exists, groups))
+
+    wait_until(empty, "the end of the last process", 30)
+    shutil.rmtree(directory)
 
 
 def join(nodes: list[Node]) -> None:
@@ -173,3 +187,74 @@ def load_images(nodes: list[Node], *images: str) -> None:
     ]
     assert [process.wait() for process in loading] == [0] * len(nodes)
     archive.unlink()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client has got: a status, or the error instead of a response."""
+
+    method: str
+    status: int | str
+    seconds: float
+
+
+@dataclass
+class Load:
+    """The requests of four clients, and the ISBNs of the books whose creation was acknowledged."""
+
+    requests: list[Request] = field(default_factory=list)
+    acknowledged: set[str] = field(default_factory=set)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def failed(self, *methods: str) -> list[Request]:
+        """The requests without the status that they should have."""
+        good = {"GET": 200, "POST": 201}
+        return [request for request in self.requests if request.method in methods and request.status != good[request.method]]
+
+    def wait_for(self, count: int) -> None:
+        """Wait until the clients have sent so many requests from now on."""
+        goal = len(self.requests) + count
+        wait_until(lambda: len(self.requests) >= goal, f"{count} requests")
+
+
+# No more than these, if a test hangs.
+MAX_REQUESTS = 30_000
+NUMBERS = itertools.count(1_000_000)
+
+
+@contextlib.contextmanager
+def clients(nodes: list[Node], headers: dict[str, str]) -> Iterator[Load]:
+    """Read and create books during the block: two clients each, which take the nodes in turn."""
+    load = Load()
+
+    def send(method: str, client: httpx.Client, node: Node) -> int:
+        url = f"http://{node.address}/api/v1/books/"
+        if method == "GET":
+            return client.get(url).status_code
+        book = {"title": "A Book", "author": "A. Author", "isbn": isbn(next(NUMBERS))}
+        status = client.post(url, json=book, headers=headers).status_code
+        if status == httpx.codes.CREATED:
+            load.acknowledged.add(book["isbn"])
+        return status
+
+    def run_client(method: str) -> None:
+        with httpx.Client(timeout=60) as client:
+            for node in itertools.cycle(nodes):
+                start = time.monotonic()
+                try:
+                    status: int | str = send(method, client, node)
+                except httpx.HTTPError as error:
+                    status = repr(error)
+                load.requests.append(Request(method, status, time.monotonic() - start))
+                if load.stop.wait(0.002) or len(load.requests) >= MAX_REQUESTS:
+                    return
+
+    threads = [threading.Thread(target=run_client, args=(method,)) for method in ("GET", "GET", "POST", "POST")]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        load.stop.set()
+        for thread in threads:
+            thread.join()

@@ -7,9 +7,6 @@ set -eu
 cd "$(dirname "$0")"
 stack={{ cookiecutter.project_slug }}
 {% raw %}
-# Seconds without any update until the replicas count as unchanged.
-settled=5
-
 fail() {
     echo "The deployment failed: $1" >&2
     exit 1
@@ -43,60 +40,67 @@ deploy() {
         fail "Docker did not accept $1."
 }
 
-# Print the error and the log of the first failed task of a service.
+# Print the tasks of the services that have ended and are not among `known`: their ids, nodes, states and errors.
+ended() {
+    docker service ps --no-trunc --format '{{.ID}} {{.Node}} {{.CurrentState}} {{.Error}}' "$@" |
+        grep -E '^[^ ]+ [^ ]* (Failed|Rejected|Complete)' | grep -v -F "${known:-no task}" || true
+}
+
+# Print the log and the error of the first of these tasks.
 explain() {
-    docker service ps --no-trunc --format '{{.ID}} {{.Node}}: {{.CurrentState}} {{.Error}}' "$1" |
-        grep --max-count 1 -E '^[^:]*: (Failed|Rejected)' | while read -r task message; do
-        echo "$message"
+    ended "$@" | head -n 1 | while read -r task message; do
         docker service logs --raw --tail 20 "$task" 2>&1 || true
+        echo "$message"
     done
 }
 
-# Print one line for each task of a service that has failed.
-failures() {
-    docker service ps --format '{{.CurrentState}}' "$1" | grep -E '^(Failed|Rejected)' || true
-}
-
+known=
 job=${stack}_migrate
 docker service rm "$job" > /dev/null 2>&1 || true
 deploy migrate.yml
-until docker service ps --format '{{.CurrentState}}' "$job" | grep -q '^Complete'; do
-    if [ -n "$(failures "$job")" ]; then
-        explain "$job"
-        fail "the database could not be migrated. What was serving is still serving."
-    fi
+while :; do
+    case $(ended "$job") in
+        *" Complete "*) break ;;
+        ?*)
+            explain "$job"
+            fail "the database could not be migrated. What was serving is still serving."
+            ;;
+    esac
     sleep 1
 done
 
 web=${stack}_web
-docker service inspect "$web" > /dev/null 2>&1 && first=false || first=true
+proxy=${stack}_proxy
+# How many seconds without an update show that Swarm has none to make: the first deployment is none.
+if docker service inspect "$web" > /dev/null 2>&1; then settled=5; else settled=1; fi
+known=$(docker service ps --quiet --no-trunc "$web" "$proxy" 2> /dev/null || true)
 deploy stack.yml
 calm=0
 # `docker service update` and `docker stack deploy` exit with 0 after a rollback, too.
 while [ "$calm" -lt "$settled" ]; do
     sleep 1
-    state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "$web")
-    case $state in
-        completed) break ;;
-        rollback_completed)
-            explain "$web"
-            fail "release $RELEASE did not become healthy, and Swarm rolled back. The old version is still serving."
+    states=$(docker service inspect --format '{{.Spec.Name}}:{{with .UpdateStatus}}{{.State}}{{end}}' "$web" "$proxy")
+    case $states in
+        *:rollback_completed*)
+            failed=$(echo "$states" | sed -n 's/:rollback_completed//p' | head -n 1)
+            explain "$failed"
+            fail "$failed did not become healthy, and Swarm rolled it back. Its old version is still serving."
             ;;
-        *paused)
-            explain "$web"
-            fail "Swarm stopped the update ($state). See docker service ps $web"
+        *paused*)
+            explain "$web" "$proxy"
+            fail "Swarm stopped the update. The commands of README.md, \"Roll back\", start the old version."
             ;;
-        "")
-            # The first deployment, or one that changes no replica: Swarm reports no update.
-            if [ "$first" = true ] && [ -n "$(failures "$web")" ]; then
-                explain "$web"
+        *:updating* | *:rollback_started*) calm=0 ;;
+        *:completed*) break ;;
+        *)
+            if [ "$settled" = 1 ] && [ -n "$(ended "$web" "$proxy")" ]; then
+                explain "$web" "$proxy"
                 fail "release $RELEASE does not start. Fix it and deploy again."
             fi
             waiting=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" |
                 awk -v job="$job" '$1 != job { split($2, tasks, "/"); if (tasks[1] != tasks[2]) print }')
             if [ -z "$waiting" ]; then calm=$((calm + 1)); else calm=0; fi
             ;;
-        *) calm=0 ;;
     esac
 done
 echo "Release $RELEASE is serving."
