@@ -209,7 +209,11 @@ class Load:
     def failed(self, *methods: str) -> list[Request]:
         """The requests without the status that they should have."""
         good = {"GET": 200, "POST": 201}
-        return [request for request in self.requests if request.method in methods and request.status != good[request.method]]
+        return [
+            request
+            for request in self.requests
+            if request.method in methods and request.status != good[request.method]
+        ]
 
     def wait_for(self, count: int) -> None:
         """Wait until the clients have sent so many requests from now on."""

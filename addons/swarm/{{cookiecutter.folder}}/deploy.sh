@@ -46,7 +46,7 @@ ended() {
         grep -E '^[^ ]+ [^ ]* (Failed|Rejected|Complete)' | grep -v -F "${known:-no task}" || true
 }
 
-# Print the log and the error of the first of these tasks.
+# Print the log and the state of the first of these tasks.
 explain() {
     ended "$@" | head -n 1 | while read -r task message; do
         docker service logs --raw --tail 20 "$task" 2>&1 || true
@@ -54,8 +54,10 @@ explain() {
     done
 }
 
-known=
+# Not kept when it has ended: Swarm would run it again after the loss of the node that it ran on.
 job=${stack}_migrate
+trap 'docker service rm "$job" > /dev/null 2>&1; docker config rm "$lock" > /dev/null' EXIT
+known=
 docker service rm "$job" > /dev/null 2>&1 || true
 deploy migrate.yml
 while :; do
@@ -68,6 +70,8 @@ while :; do
     esac
     sleep 1
 done
+explain "$job"
+docker service rm "$job" > /dev/null
 
 web=${stack}_web
 proxy=${stack}_proxy
@@ -97,8 +101,7 @@ while [ "$calm" -lt "$settled" ]; do
                 explain "$web" "$proxy"
                 fail "release $RELEASE does not start. Fix it and deploy again."
             fi
-            waiting=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" |
-                awk -v job="$job" '$1 != job { split($2, tasks, "/"); if (tasks[1] != tasks[2]) print }')
+            waiting=$(docker stack services --format '{{.Replicas}}' "$stack" | awk -F '[/ ]' '$1 != $2')
             if [ -z "$waiting" ]; then calm=$((calm + 1)); else calm=0; fi
             ;;
     esac
