@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 import click
@@ -11,6 +10,8 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
+# Python 3.10, with which Cookiecutter works, has no module for TOML.
+PROJECT_NAME = re.compile(r"""^\[project\][^[]*?^name *= *["']([^"']+)["']""", re.MULTILINE)
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 # https://pkg.go.dev/github.com/distribution/reference, without a tag and a digest.
@@ -44,10 +45,10 @@ def suggest_project_slug(option: str) -> str:
     """
     try:
         text = ((output_directory(option) or Path.cwd()) / "pyproject.toml").read_text(encoding="utf-8")
-        name = tomllib.loads(text)["project"]["name"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return ""
-    slug = re.sub(r"[-_.]+", "-", str(name)).lower()
+    name = PROJECT_NAME.search(text)
+    slug = re.sub(r"[-_.]+", "-", name[1]).lower() if name else ""
     return slug if SLUG.fullmatch(slug) and len(slug) <= MAX_SLUG_LENGTH else ""
 
 

@@ -12,7 +12,8 @@ fail() {
     exit 1
 }
 
-case ${1-} in
+[ $# -eq 1 ] || set -- ""
+case $1 in
     "" | [!A-Za-z0-9_]* | *[!A-Za-z0-9_.-]*) fail "it needs the tag of an image: sh deploy.sh RELEASE" ;;
 esac
 export RELEASE="$1"
@@ -56,7 +57,7 @@ explain() {
 
 # Not kept when it has ended: Swarm would run it again after the loss of the node that it ran on.
 job=${stack}_migrate
-trap 'docker service rm "$job" > /dev/null 2>&1; docker config rm "$lock" > /dev/null' EXIT
+trap 'docker service rm "$job" > /dev/null 2>&1 || true; docker config rm "$lock" > /dev/null' EXIT
 known=
 docker service rm "$job" > /dev/null 2>&1 || true
 deploy migrate.yml
@@ -70,7 +71,7 @@ while :; do
     esac
     sleep 1
 done
-explain "$job"
+docker service logs --raw --tail 20 "$job" || true
 docker service rm "$job" > /dev/null
 
 web=${stack}_web
@@ -107,4 +108,4 @@ while [ "$calm" -lt "$settled" ]; do
     esac
 done
 echo "Release $RELEASE is serving."
-{% endraw %}
+{%- endraw %}
