@@ -32,7 +32,7 @@ class RefusalError(FailedHookException, SystemExit):  # type: ignore[misc]  # Co
 
 
 def output_directory(option: str) -> Path | None:
-    """Return the directory of a command-line option, or None if the running command has no such option."""
+    """Return the directory of a command-line option of Cookiecutter, or None under cruft and pytest-cookies."""
     command = click.get_current_context(silent=True)
     output = command.params.get(option) if command else None
     return Path(output) if output else None
@@ -41,7 +41,7 @@ def output_directory(option: str) -> Path | None:
 def suggest_project_slug(option: str) -> str:
     """Return the name in the `pyproject.toml` of the output directory, or an empty string if it has none.
 
-    `option` is the name of the output directory's option in the command lines of Cookiecutter and cruft.
+    `option` is the name of the output directory's option in Cookiecutter's command line.
     """
     try:
         text = ((output_directory(option) or Path.cwd()) / "pyproject.toml").read_text(encoding="utf-8")
@@ -83,7 +83,7 @@ def check_folder(folder: str) -> str:
     if not SLUG.fullmatch(folder):
         remedy = "Use lower-case letters, digits and single hyphens, as in swarm."
         raise RefusalError("folder", f"{folder!a} is not a valid name", remedy)
-    # `cruft update` renders into a temporary directory and has no such option.
+    # Not for `cruft update`, which renders into a temporary directory.
     output = output_directory("output_dir")
     if output and (output / folder).exists():
         remedy = f"`cruft update --project-dir {folder}` updates it, or use another name, as in folder={folder}-2."
