@@ -27,6 +27,9 @@ from containers import isbn
 TEST_NETWORKS = ipaddress.ip_network("198.18.0.0/15").subnets(new_prefix=24)
 
 
+PROGRAMS = ("ip", "iptables", "nsenter", "setpriv", "unshare")
+
+
 def run(*command: str, check: bool = True) -> str:
     """Run a command, and return its output with its errors."""
     process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
@@ -91,7 +94,7 @@ def engines(count: int = 3) -> Iterator[list[Node]]:
     """Engines on one bridge, which are gone at the end with all that they run."""
     program = engine_program()
     need(os.geteuid() == 0, "root, to make network namespaces")
-    need(all(map(shutil.which, ("ip", "iptables", "nsenter", "unshare"))), "ip, iptables, nsenter and unshare")
+    need(all(map(shutil.which, PROGRAMS)), ", ".join(PROGRAMS))
     need(program, "a running Docker engine")
     assert program
     name = f"sw{uuid.uuid4().hex[:6]}"
@@ -133,12 +136,14 @@ def start_engine(node: Node, bridge: str, program: Path, stack: contextlib.ExitS
 mkdir {node.directory}/data && mount -t tmpfs tmpfs {node.directory}/data && mount -t tmpfs tmpfs /run &&
 hostname {node.name} && exec {program} --data-root {node.directory}/data --host {node.socket} --cgroup-parent /{bridge}
 """
-    command = ["nsenter", f"--net=/run/netns/{namespace}", "unshare", "--uts", "--mount", "--pid", "--fork"]
+    # The engine ends with the tests, even if they are killed.
+    enter = f"setpriv --pdeathsig=KILL nsenter --net=/run/netns/{namespace}"
+    isolate = "unshare --uts --mount --pid --fork --kill-child --mount-proc"
     variables = environment()
     variables["PATH"] = f"{program.parent}:{variables['PATH']}"
     with (node.directory / "log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--kill-child", "--mount-proc", "sh", "-c", script], stdout=log, stderr=log, env=variables
+            [*enter.split(), *isolate.split(), "sh", "-c", script], stdout=log, stderr=log, env=variables
         )
     stack.callback(kill, process)
 
