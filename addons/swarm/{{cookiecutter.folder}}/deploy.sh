@@ -61,6 +61,7 @@ trap 'docker service rm "$job" > /dev/null 2>&1 || true; docker config rm "$lock
 known=
 docker service rm "$job" > /dev/null 2>&1 || true
 deploy migrate.yml
+echo "Migrating the database. The progress of the job: docker service ps $job"
 while :; do
     case $(ended "$job") in
         *" Complete "*) break ;;
@@ -80,11 +81,14 @@ proxy=${stack}_proxy
 if docker service inspect "$web" > /dev/null 2>&1; then settled=5; else settled=1; fi
 known=$(docker service ps --quiet --no-trunc "$web" "$proxy" 2> /dev/null || true)
 deploy stack.yml
+echo "Waiting for Swarm. Its progress: docker service ps $web"
 calm=0
 # `docker service update` and `docker stack deploy` exit with 0 after a rollback, too.
 while [ "$calm" -lt "$settled" ]; do
     sleep 1
-    states=$(docker service inspect --format '{{.Spec.Name}}:{{with .UpdateStatus}}{{.State}}{{end}}' "$web" "$proxy")
+    # Without a leader the managers refuse, for seconds.
+    states=$(docker service inspect --format '{{.Spec.Name}}:{{with .UpdateStatus}}{{.State}}{{end}}' "$web" "$proxy") ||
+        continue
     case $states in
         *:rollback_completed*)
             failed=$(echo "$states" | sed -n 's/:rollback_completed//p' | head -n 1)
@@ -98,7 +102,8 @@ while [ "$calm" -lt "$settled" ]; do
         *:updating* | *:rollback_started*) calm=0 ;;
         *:completed*) break ;;
         *)
-            if [ "$settled" = 1 ] && [ -n "$(ended "$web" "$proxy")" ]; then
+            # Swarm starts a replica again, and rolls nothing back. A few may fail while the new network spreads.
+            if [ "$settled" = 1 ] && [ "$(ended "$web" "$proxy" | wc -l)" -gt 3 ]; then
                 explain "$web" "$proxy"
                 fail "release $RELEASE does not start. Fix it and deploy again."
             fi
