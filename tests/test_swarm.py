@@ -117,7 +117,10 @@ def create_secret(swarm: Swarm, name: str, value: str) -> None:
 
 def test_a_missing_secret_is_named_before_anything_is_created(swarm: Swarm) -> None:
     create_secret(swarm, "secret_key", SECRET_KEY)
-    output = swarm.deploy("1", status=1)
+    try:
+        output = swarm.deploy("1", status=1)
+    finally:
+        swarm.docker("secret", "rm", f"{swarm.name}_secret_key")
     assert output.count("\n") == 1
     assert f"the secret {swarm.name}_database_url is missing" in output
     assert swarm.services() == set()
@@ -126,6 +129,7 @@ def test_a_missing_secret_is_named_before_anything_is_created(swarm: Swarm) -> N
 
 @pytest.fixture(scope="module")
 def with_secrets(swarm: Swarm) -> Swarm:
+    create_secret(swarm, "secret_key", SECRET_KEY)
     create_secret(swarm, "database_url", f"postgres://app:app@{swarm.nodes[0].address}:5432/app")
     return swarm
 
