@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 from baking import environment, need
-from containers import isbn
+from containers import new_book
 
 # https://www.rfc-editor.org/rfc/rfc2544: for tests of networks, so that no machine has its own address there.
 TEST_NETWORKS = ipaddress.ip_network("198.18.0.0/15").subnets(new_prefix=24)
@@ -228,7 +228,6 @@ class Load:
 
 # No more than these, if a test hangs.
 MAX_REQUESTS = 30_000
-NUMBERS = itertools.count(1_000_000)
 
 
 @contextlib.contextmanager
@@ -240,7 +239,7 @@ def clients(nodes: list[Node], headers: dict[str, str]) -> Iterator[Load]:
         url = f"http://{node.address}/api/v1/books/"
         if method == "GET":
             return client.get(url).status_code
-        book = {"title": "A Book", "author": "A. Author", "isbn": isbn(next(NUMBERS))}
+        book = new_book()
         status = client.post(url, json=book, headers=headers).status_code
         if status == httpx.codes.CREATED:
             load.acknowledged.add(book["isbn"])
