@@ -29,13 +29,13 @@ check:
     mypy
     python -m pytest tests/test_in_place.py
 
-# Format the code and mend what can be mended by itself
+# Format the code, and fix what can be fixed automatically
 fix:
     ruff check --fix .
     ruff format .
     cd "{{{{cookiecutter.project_slug}}" && ruff check --fix . && ruff format .
 
-# Make the pictures of README.md anew, which needs Chromium; look at them before you commit them
+# Take the pictures of README.md again, which needs Chromium; look at them before you commit them
 pictures *folder:
     PYTHONPATH=tests python docs/pictures.py "$@"
 

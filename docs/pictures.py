@@ -1,4 +1,4 @@
-"""Make the pictures of README.md anew: render the default project, serve it, and photograph it in light and dark.
+"""Take the pictures of README.md: render the default project, serve it, and photograph it in light and dark.
 
 The tests' own parts serve it and sign in. What the terminal shows is what the render really printed.
 """

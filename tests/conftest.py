@@ -14,7 +14,7 @@ pytest_plugins = ["containers", "browsing", "manifests"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# The files that take longest, in the order in which they begin: no process is left alone with one at the end.
+# The files that take longest, in the order in which they begin, so that no process has one to itself at the end.
 LONGEST = ["test_versions", "test_first_week", "test_served", "test_api_served", "test_readme"]
 # Files whose tests share no server and no environment: they fill the processes up, test by test.
 INDEPENDENT = ["test_checks", "test_in_place", "test_updates", "test_mutations"]

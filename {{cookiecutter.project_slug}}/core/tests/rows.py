@@ -23,7 +23,7 @@ def create_row(model: type[Model], number: int) -> Any:
             command = import_module(f"{app}.management.commands.{name}").Command()
             if command.model is model:
                 row = command.make(Random(number).choice, f"{number:08}")
-                # A key that no database gives by itself in a test: the same number is the same row.
+                # A key that no database generates in a test: the same number is the same row.
                 row.pk = 1_000_000 + number
                 row.save()
                 return row
