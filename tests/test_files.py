@@ -67,8 +67,8 @@ CI = {"github": ".github/dependabot.yml .github/workflows/ci.yml", "gitlab": ".g
 # What writes an app saves its owner more lines than it has: only its own limits hold for it.
 STARTAPP = {"core/management/commands/startapp.py": 220, "core/app_template/": 250}
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
-MAX_FILES = 95
-MAX_LINES = {"": 3_500, "core/": 1_200}
+MAX_FILES = 98
+MAX_LINES = {"": 3_600, "core/": 1_220}
 
 
 def expected_files(include_books: bool, include_apis: bool, ci: str) -> set[str]:

@@ -55,12 +55,6 @@ LINES = [
 class Command(StartAppCommand):
     help = "Create an app. With fields: its model, migration, admin, resource in the API and tests, all registered."
 
-    def create_parser(self, *args: Any, **options: Any) -> Any:
-        parser = super().create_parser(*args, **options)
-        # An option may stand between the fields.
-        vars(parser)["parse_args"] = parser.parse_intermixed_args
-        return parser
-
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("fields", nargs="*", help=HOW)
@@ -77,7 +71,7 @@ class Command(StartAppCommand):
         if options["template"]:
             raise CommandError("--template is for apps without fields.")
         app, model = options["name"], model_name(options["name"], options["model"])
-        values = context(app, model, [Field(word) for word in words], options)
+        values = context(app, model, [FieldSpec(word) for word in words], options)
         with TemporaryDirectory() as folder:
             own = {"directory": folder, "template": str(BASE_DIR / "core" / "app_template")}
             super().handle(**{**options, **values, **own})
@@ -85,7 +79,7 @@ class Command(StartAppCommand):
         self.stdout.write("\n  ".join([f"The model {model}, and what belongs to it:", *changed]))
 
 
-class Field:
+class FieldSpec:
     """A field as the command line describes it, such as `born:date?`. Raises CommandError."""
 
     def __init__(self, word: str) -> None:
@@ -137,7 +131,7 @@ def model_name(app: str, name: str) -> str:
     return model
 
 
-def context(app: str, model: str, fields: list[Field], options: dict[str, Any]) -> dict[str, Any]:
+def context(app: str, model: str, fields: list[FieldSpec], options: dict[str, Any]) -> dict[str, Any]:
     """Return what the templates use. Raises CommandError."""
     names = [field.name for field in fields]
     words = [field.name for field in fields if field.kind in {"char", "email"}]
