@@ -1,5 +1,5 @@
 #!/bin/sh
-# Replace the running containers by the present code, without a failed request: `just deploy` or `sh deploy.sh`.
+# Replace the running containers with the current code, without a failed request: `just deploy` or `sh deploy.sh`.
 #
 # The new version starts in containers of its own, web-next. Once they are healthy the proxy switches to them, the
 # containers of web are replaced, and the proxy switches back. Until then the old version serves, whatever fails.

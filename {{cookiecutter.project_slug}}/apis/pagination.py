@@ -36,7 +36,7 @@ class KeysetPagination(BasePagination):
                 size=size,
                 cursor=request.query_params.get(self.cursor_query_param, ""),
                 # Only filters are left.
-                narrowed=bool(set(request.query_params) - own),
+                filtered=bool(set(request.query_params) - own),
             )
         except InvalidCursorError as error:
             raise ValidationError({self.cursor_query_param: str(error)}) from error

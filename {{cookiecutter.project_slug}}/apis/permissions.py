@@ -1,4 +1,4 @@
-"""Who may do what. https://www.django-rest-framework.org/api-guide/permissions/"""
+"""Permission classes of the API. https://www.django-rest-framework.org/api-guide/permissions/"""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 
 class IsAuthenticatedWithModelPermissions(IsAuthenticated):
-    """Reading needs a signed-in user; writing through a view of a model also needs the permission for that model.
+    """Reading needs a logged-in user; writing through a view of a model also needs the permission for that model.
 
     To open the reading of a view to all, give it
     `permission_classes = [IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly]`.
@@ -20,7 +20,7 @@ class IsAuthenticatedWithModelPermissions(IsAuthenticated):
 
 
 class DjangoModelPermissionsWithView(DjangoModelPermissions):
-    """DRF's class, where reading needs the permission to view: for a resource that not every user may see."""
+    """Like `DjangoModelPermissions`, but reading requires the `view` permission."""
 
     perms_map = {
         **DjangoModelPermissions.perms_map,
@@ -38,5 +38,5 @@ def has_model(view: Any) -> bool:
 
 def has_own_queryset(view: Any) -> bool:
     """Whether the view overrides `get_queryset`."""
-    # DRF loads this module while it defines its generic views: they cannot be imported here.
+    # By its module's name, because DRF imports this module while it defines its generic views.
     return getattr(getattr(view, "get_queryset", None), "__module__", None) not in {None, "rest_framework.generics"}

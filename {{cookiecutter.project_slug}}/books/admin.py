@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from books.isbn import normalise
+from books.isbn import normalize_isbn
 from books.models import Book
 
 MAX_FOUND = 1_000
@@ -51,7 +51,7 @@ class BookAdmin(admin.ModelAdmin):
         if not search_term:
             return queryset, False
         try:
-            condition = Q(isbn=normalise(search_term))
+            condition = Q(isbn=normalize_isbn(search_term))
         except ValidationError:
             condition = Q(search__icontains=search_term)
         # All matches would be sorted.

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 
-def normalise(text: str) -> str:
+def normalize_isbn(text: str) -> str:
     """The 13 digits of an ISBN-10 or ISBN-13 that may hold hyphens and spaces.
 
     Raises ValidationError if the text has another form or its check digit is wrong.
@@ -33,24 +33,24 @@ def check_digit(isbn: str) -> str:
 
 
 class ISBNFormField(forms.CharField):
-    """A form's text field whose value is normalised before anything else looks at it."""
+    """A form's text field whose value is normalized before anything else looks at it."""
 
     def to_python(self, value: Any) -> str:
         text = super().to_python(value)
-        return normalise(text) if text else ""
+        return normalize_isbn(text) if text else ""
 
 
 class ISBNField(models.CharField):
-    """A column of ISBN-13 digits. Every way to save a row normalises, or raises ValidationError."""
+    """A column of ISBN-13 digits. Every way to save a row normalizes, or raises ValidationError."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "max_length": 13})
 
     def to_python(self, value: Any) -> Any:
-        return normalise(value) if isinstance(value, str) and value else value
+        return normalize_isbn(value) if isinstance(value, str) and value else value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        value = normalise(super().pre_save(model_instance, add))
+        value = normalize_isbn(super().pre_save(model_instance, add))
         setattr(model_instance, self.attname, value)
         return value
 

@@ -1,4 +1,4 @@
-"""What the library knows of a book."""
+"""The book model."""
 
 from django.db import models
 from django.urls import reverse
@@ -8,7 +8,7 @@ from core.search import SearchField
 
 
 class Book(models.Model):
-    """A book, which its ISBN identifies."""
+    """A book, uniquely identified by its ISBN."""
 
     title = models.CharField(max_length=250)
     subtitle = models.CharField(max_length=250, blank=True)
@@ -20,8 +20,8 @@ class Book(models.Model):
 
     class Meta:
         ordering = ("title", "id")
-        # For each way to order a list, and for the books of an author in the usual one. The id makes each position
-        # unique, so that a page can start after it.
+        # One for each ordering of a list, and one for the books of an author by title. The id breaks ties: without it,
+        # the next page could not start exactly after the last row.
         indexes = (
             models.Index(fields=["title", "id"], name="book_title"),
             models.Index(fields=["author", "id"], name="book_author"),

@@ -1,4 +1,4 @@
-"""What the library's pages show of the books: the model holds the content, a view chooses, a template displays."""
+"""Pages of the library: the list of books, and the page of one book."""
 
 from typing import Any
 
@@ -17,12 +17,15 @@ MAX_COUNTED = 1_000
 
 
 class BookListView(TemplateView):
-    """A page of the books that match a search, in one of `ORDERINGS`."""
+    """A page of the books that match a search, in one of `ORDERINGS`.
+
+    Not a `ListView`: its paginator counts all rows and skips those of earlier pages with OFFSET.
+    """
 
     template_name = "books/book_list.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The page; 400 for an unknown ordering, or a cursor that is broken or of another ordering."""
+        """Return the page, or 400 if the ordering is unknown or the cursor is invalid."""
         search, ordering = request.GET.get("search", "")[:200], request.GET.get("ordering", "title")
         cursor = request.GET.get("cursor", "")
         if ordering not in ORDERINGS:
@@ -32,7 +35,7 @@ class BookListView(TemplateView):
             books = books.filter(search__icontains=search)
         chosen = {"search": search, "ordering": ordering, "cursor": cursor}
         try:
-            page = paginate(books, size=PAGE_SIZE, cursor=cursor, narrowed=bool(search))
+            page = paginate(books, size=PAGE_SIZE, cursor=cursor, filtered=bool(search))
         except InvalidCursorError:
             return error_page(400)
         context = {"page": page, "book_list": page.rows, "orderings": ORDERINGS, "page_size": PAGE_SIZE, **chosen}
@@ -40,7 +43,7 @@ class BookListView(TemplateView):
 
 
 def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:
-    """Return how many books a search has found, or None if it takes long to count them, by two bounded queries."""
+    """Return the number of results, or None if counting could be slow: above MAX_COUNTED books in the library."""
     if page.next is None and page.previous is None:
         return len(page.rows)
     if Book.objects.order_by()[: MAX_COUNTED + 1].count() > MAX_COUNTED:

@@ -98,7 +98,7 @@ class Key:
             yield Q(**{f"{self.lookup}__isnull": False})
 
 
-def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: bool = False) -> KeysetPage:
+def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: bool = False) -> KeysetPage:
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
     The ordering may have several parts, relations, annotations, expressions and nullable columns; ties are ordered by
@@ -106,7 +106,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: 
     Dictionaries (`.values()`) need the columns of the ordering and the primary key. Rows that have neither, such as
     groups, unions, slices and a random ordering (`?`) are paged by position instead.
 
-    `cursor` is `next` or `previous` of another page, "" for the first one. `narrowed` says that few rows may match a
+    `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` says that few rows may match a
     filter, so that walking along the ordering may take long. Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
@@ -123,7 +123,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", narrowed: 
         # A union cannot be annotated, and a slice not be ordered.
         return page_by_position(queryset, size)
     try:
-        rows = rows_after(ordered, walked, values, size + 1, narrowed)
+        rows = rows_after(ordered, walked, values, size + 1, filtered)
     except (TypeError, ValueError, ValidationError) as error:
         if not values:
             raise
@@ -170,7 +170,7 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
 
 
 def rows_after(
-    queryset: QuerySet[Any], keys: Sequence[Key], values: list[Any], count: int, narrowed: bool
+    queryset: QuerySet[Any], keys: Sequence[Key], values: list[Any], count: int, filtered: bool
 ) -> list[Any]:
     """Return the first `count` rows after these values of the keys, from the first row on if there are none."""
     if not comparable(keys):
@@ -181,8 +181,8 @@ def rows_after(
                 break
         return rows
     after = compare(keys, values) if values else Q()
-    if narrowed and has_index(queryset.model, keys):
-        return narrowed_rows(queryset, keys, after, count)
+    if filtered and has_index(queryset.model, keys):
+        return filtered_rows(queryset, keys, after, count)
     return list((queryset.filter(after) if values else queryset)[:count])
 
 
@@ -214,7 +214,7 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
             yield same & beyond
 
 
-def narrowed_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
+def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
     """Return the first `count` rows of a filtered queryset, also where the filter matches few or clustered rows.
 
     The planner assumes that matching rows are uniformly distributed. If they are clustered at the end of the ordering,

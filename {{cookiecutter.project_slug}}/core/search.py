@@ -1,4 +1,4 @@
-"""Search that ignores case and accents, on every database: a column of normalized words, made when a row is saved."""
+"""A search field that ignores case and accents: `save()` fills it with the normalized words of other columns."""
 
 import re
 import unicodedata
@@ -11,6 +11,7 @@ from django.db import OperationalError, ProgrammingError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
+# Characters in a trigram, the unit of PostgreSQL's index.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -40,7 +41,7 @@ def normalize(text: str) -> str:
 
 
 class SearchField(models.TextField):
-    """The normalized words of the columns `sources`; `icontains` finds rows that have each word it is given.
+    """The normalized words of the columns `sources`; `icontains` matches rows that contain every search term.
 
     `save()` of a whole row and `bulk_create()` keep it up to date. `update()`, `bulk_update()`, fixtures and
     `save(update_fields=…)` without it do not: `manage.py rebuild_search` repairs the rows.
@@ -55,7 +56,7 @@ class SearchField(models.TextField):
         return name, path, args, {**kwargs, "sources": self.sources}
 
     def words(self, instance: models.Model) -> str:
-        """Return the value for this row. The leading space makes the first word begin like all others."""
+        """Return the value for this row. The leading space lets `% ab%` match the first word, too."""
         return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
@@ -66,12 +67,10 @@ class SearchField(models.TextField):
 
 @SearchField.register_lookup
 class ContainsWords(models.Lookup):
-    """Each word of the search terms is in the column; a word of one or two letters begins a word there.
+    """Match rows that contain every search term: anywhere in a word, those of one or two letters only at its start.
 
-    Terms without a word, such as `&`, are ignored.
-
-    It stands in for `icontains`, so that Django's admin and DRF's `SearchFilter` use the trigram index, which has no
-    entry for shorter parts of words, but for their beginnings.
+    Terms without a letter or digit, such as `&`, are ignored. It replaces `icontains` for this field, so that Django's
+    admin and DRF's `SearchFilter` use the trigram index, which finds shorter terms only with the space in front.
     """
 
     lookup_name = "icontains"
@@ -113,7 +112,8 @@ def searchable_models() -> Iterator[type[models.Model]]:
 class AddSearchIndex(Operation):
     """A trigram index for a `SearchField` on PostgreSQL; other databases read every row.
 
-    It is built without blocking writes, so the migration needs `atomic = False`; an interrupted one can be run again.
+    `CREATE INDEX CONCURRENTLY` does not block writes and cannot run in a transaction: set `atomic = False` in the
+    migration. An interrupted one can be run again.
     Raises CommandError if the extension pg_trgm cannot be created or found.
     """
 

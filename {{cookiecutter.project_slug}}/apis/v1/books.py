@@ -1,4 +1,4 @@
-"""Books in the API: how they look, how they are filtered, and who may do what with them."""
+"""The book resource: serializer, filters and view set."""
 
 from typing import Any
 
@@ -18,18 +18,18 @@ from rest_framework.validators import UniqueValidator
 
 from apis.filters import UTCDateTimeFilter
 from apis.viewsets import ConditionalModelViewSet
-from books.isbn import normalise
+from books.isbn import normalize_isbn
 from books.models import Book
 
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
 class ISBNField(serializers.CharField):
-    """An ISBN in either form. It is normalized before the check that it is unique."""
+    """An ISBN of 10 or 13 digits. It is normalized before the check that it is unique."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
         try:
-            return normalise(text)
+            return normalize_isbn(text)
         except DjangoValidationError as error:
             raise serializers.ValidationError(error.message, code=error.code) from error
 
@@ -56,7 +56,7 @@ class BookSerializer(serializers.ModelSerializer[Book]):
 
 
 class BookFilter(filters.FilterSet):
-    isbn = filters.CharFilter(method="by_isbn", help_text="An ISBN in either form.")
+    isbn = filters.CharFilter(method="by_isbn", help_text="An ISBN of 10 or 13 digits.")
     created_after = UTCDateTimeFilter("created_at", "gt", help_text="Added after this time.")
     created_before = UTCDateTimeFilter("created_at", "lt", help_text="Added before this time.")
 
@@ -67,7 +67,7 @@ class BookFilter(filters.FilterSet):
     @extend_schema_field({"type": "string", "format": "isbn"})
     def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
         try:
-            return queryset.filter(isbn=normalise(value))
+            return queryset.filter(isbn=normalize_isbn(value))
         except DjangoValidationError as error:
             raise serializers.ValidationError({name: error.message}) from error
 

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from books.isbn import normalise
+from books.isbn import normalize_isbn
 from books.models import Book
 from books.views import PAGE_SIZE
 from core.management.commands import demo
@@ -126,13 +126,13 @@ WRONG = {
 
 @pytest.mark.parametrize(("digits", "text"), [(digits, text) for digits in FORMS for text in FORMS[digits]])
 def test_every_form_of_an_isbn_becomes_its_thirteen_digits(digits, text):
-    assert normalise(text) == digits
+    assert normalize_isbn(text) == digits
 
 
 @pytest.mark.parametrize(("code", "text"), [(code, text) for code in WRONG for text in WRONG[code]])
 def test_what_is_no_isbn_is_refused(code, text):
     with pytest.raises(ValidationError) as error:
-        normalise(text)
+        normalize_isbn(text)
     assert error.value.code == code
 
 
@@ -165,7 +165,7 @@ def test_the_demo_books_have_valid_isbns_and_are_found_without_accents():
     books = {book.title: book for book in Book.objects.all()}
     assert len(books) > PAGE_SIZE
     for book in books.values():
-        assert normalise(book.isbn) == book.isbn
+        assert normalize_isbn(book.isbn) == book.isbn
         book.full_clean(exclude=["isbn"])
     for words, title in {"miserables": "Les Misérables", "capek": "R.U.R.", "kierkegaard soren": "Fear and"}.items():
         assert Book.objects.get(search__icontains=words).title.startswith(title)
@@ -177,7 +177,7 @@ def test_the_demo_books_have_valid_isbns_and_are_found_without_accents():
 def test_an_invented_book_is_found_and_has_a_valid_isbn():
     seed(20)
     for row in Book.objects.all():
-        assert normalise(row.isbn) == row.isbn
+        assert normalize_isbn(row.isbn) == row.isbn
         assert row.search.split()[0] in row.title.casefold()
 
 

@@ -46,26 +46,26 @@ def entries() -> list[LogEntry]:
     )
 
 
-def pages(queryset: Any, size: int = 3, *, narrowed: bool = False) -> list[list[Any]]:
+def pages(queryset: Any, size: int = 3, *, filtered: bool = False) -> list[list[Any]]:
     """Return the rows of all pages, after checking that the way back has the same ones."""
-    page = paginate(queryset, size=size, narrowed=narrowed)
+    page = paginate(queryset, size=size, filtered=filtered)
     assert page.previous is None
     forwards = [page.rows]
     while page.next is not None:
-        page = paginate(queryset, size=size, cursor=page.next, narrowed=narrowed)
+        page = paginate(queryset, size=size, cursor=page.next, filtered=filtered)
         forwards.append(page.rows)
     backwards: list[list[Any]] = []
     while page.previous is not None:
-        page = paginate(queryset, size=size, cursor=page.previous, narrowed=narrowed)
+        page = paginate(queryset, size=size, cursor=page.previous, filtered=filtered)
         backwards.insert(0, page.rows)
     assert page.rows == forwards[0]
     assert backwards == forwards[:-1]
     return forwards
 
 
-def rows(queryset: Any, size: int = 3, *, narrowed: bool = False) -> list[Any]:
+def rows(queryset: Any, size: int = 3, *, filtered: bool = False) -> list[Any]:
     """Return the rows of all pages in one list."""
-    found = pages(queryset, size, narrowed=narrowed)
+    found = pages(queryset, size, filtered=filtered)
     assert {len(page) for page in found[:-1]} <= {size}
     return [row for page in found for row in page]
 
@@ -138,7 +138,7 @@ def test_a_reversed_queryset_has_the_rows_the_other_way(ordering):
     )
     expected = list(LogEntry.objects.order_by("-action_time", "-pk"))[::-1]
     assert rows(LogEntry.objects.reverse()) == expected
-    assert rows(LogEntry.objects.reverse(), narrowed=True) == expected
+    assert rows(LogEntry.objects.reverse(), filtered=True) == expected
 
 
 def test_an_ordering_of_the_model_may_follow_relations():
@@ -246,14 +246,14 @@ def test_filtered_lists_show_each_row_once(monkeypatch, candidates, ordering):
     tie = "-pk" if ordering[-1].startswith("-") else "pk"
     for condition in ({"action_flag": 1}, {"object_id": "b"}, {"object_repr": "other"}, {"object_repr": "none"}):
         expected = list(LogEntry.objects.filter(**condition).order_by(*ordering, tie))
-        assert rows(LogEntry.objects.filter(**condition).order_by(*ordering), 2, narrowed=True) == expected
+        assert rows(LogEntry.objects.filter(**condition).order_by(*ordering), 2, filtered=True) == expected
 
 
-@pytest.mark.parametrize(("narrowed", "ordering", "count"), [(True, "pk", 2), (False, "pk", 1), (True, "user", 1)])
-def test_candidates_are_looked_for_only_where_an_index_has_them(monkeypatch, narrowed, ordering, count):
+@pytest.mark.parametrize(("filtered", "ordering", "count"), [(True, "pk", 2), (False, "pk", 1), (True, "user", 1)])
+def test_candidates_are_looked_for_only_where_an_index_has_them(monkeypatch, filtered, ordering, count):
     monkeypatch.setattr(keyset, "MAX_CANDIDATES", 6)
     with CaptureQueriesContext(connection) as queries:
-        paginate(LogEntry.objects.filter(action_flag=1).order_by(ordering), size=2, narrowed=narrowed)
+        paginate(LogEntry.objects.filter(action_flag=1).order_by(ordering), size=2, filtered=filtered)
     assert len(queries) == count
 
 

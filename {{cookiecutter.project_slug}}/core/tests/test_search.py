@@ -60,7 +60,7 @@ def test_a_row_is_found_by_parts_of_its_words_in_any_order(terms):
 @pytest.mark.parametrize("terms", ["lukasz oslo", "uk", "k", "ukaz", "lukasz_tromso x", "%", "_", "' OR 1=1"])
 def test_a_row_without_the_terms_is_not_found(terms):
     add("Łukasz i Tromsø")
-    # Terms without a word are ignored: a list is not narrowed by them.
+    # Terms without a word are ignored: they do not filter a list.
     assert found(terms) == (not normalize(terms))
 
 
