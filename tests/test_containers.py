@@ -245,7 +245,7 @@ def test_without_an_environment_file_up_says_how_to_make_it(project: BakedProjec
     hidden = file.rename(project.path.parent / "hidden.env")
     try:
         with containers(project) as stack:
-            assert "is missing. Make .env by `just up`" in stack.compose("up", "--wait", status=1)
+            assert "is missing. Create .env with `just up`" in stack.compose("up", "--wait", status=1)
     finally:
         hidden.rename(file)
 

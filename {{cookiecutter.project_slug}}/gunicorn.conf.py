@@ -1,6 +1,6 @@
 """Settings of the production server: https://gunicorn.org/reference/settings/
 
-gunicorn expects a proxy in front that reads whole requests, such as the one in docker-compose.yml.
+Run it behind a proxy that buffers requests, such as the one in docker-compose.yml.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Limits by IP address and by account: for failed logins in the API, the admin and on the login page, and for mails.
 
-Whoever may ask for any number of mails that reset a password can fill the mailbox of somebody else.
+Without a limit, anybody could flood somebody else's inbox with password-reset emails.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class TooManyAttemptsError(Exception):
     """An address or an account has used up its attempts; `wait` is the number of seconds until the next one."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__(f"Too many attempts; the next one is possible in {wait:.0f} seconds.")
+        super().__init__(f"Too many attempts. Try again in {wait:.0f} seconds.")
         self.wait = wait
 
 
@@ -39,7 +39,7 @@ def count(rate: str, *keys: str) -> None:
 
 
 class LimitedModelBackend(ModelBackend):
-    """Django's backend, which lets `THROTTLE_LOGIN` failed attempts of an address, and for an account, through.
+    """Django's backend, limited to `THROTTLE_LOGIN` failed attempts per IP address and per account.
 
     Raises TooManyAttemptsError. Every form and view that logs in calls it by `django.contrib.auth.authenticate`; calls
     without a request are not limited.
@@ -80,7 +80,7 @@ class LimitedPasswordResetView(PasswordResetView):
 
 
 class TooManyAttemptsMiddleware:
-    """Answer 429, with `Retry-After`, where a page has let TooManyAttemptsError through."""
+    """Turn TooManyAttemptsError into a 429 with `Retry-After`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

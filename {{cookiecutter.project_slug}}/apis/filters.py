@@ -24,11 +24,12 @@ ACTIONS = {None, "list", "create", "retrieve", "update", "partial_update", "dest
 
 
 class StrictQueryParameters(BaseFilterBackend):
-    """Refuse query parameters that no part of the view knows: a misspelled filter is an error, not ignored.
+    """Reject unknown query parameters with 400, so that a misspelled filter does not return every row.
 
-    Known are those of the view's filter backends, its pagination and its renderers. A custom backend names its own in
-    `get_schema_operation_parameters`, which also documents them. An extra action, and a view with a `get_queryset` of
-    its own, may read others: it is strict only if it names them, as in `query_parameters = ["username"]`.
+    The known parameters are those of the filter backends and the pagination, `format`, and that of the version. A
+    custom backend names its own in `get_schema_operation_parameters`, which also documents them. Extra actions and
+    views with their own `get_queryset` may read others: they are checked only if they declare them, as in
+    `query_parameters = ["username"]`.
     """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
@@ -49,7 +50,7 @@ class StrictQueryParameters(BaseFilterBackend):
 
 
 def reads_parameters(view: Any) -> bool:
-    """Whether code of the view's own may read query parameters that nobody can list."""
+    """Return whether the view's own code may read undeclared query parameters."""
     return has_own_queryset(view) or getattr(view, "action", None) not in ACTIONS
 
 
@@ -72,7 +73,7 @@ def filtersets(view: Any, queryset: QuerySet[Any]) -> Iterator[type[FilterSet]]:
 
 
 def single_parameters(filterset: type[FilterSet]) -> Iterator[str]:
-    """Yield the names of the filters that read one parameter, of this name: a range reads others, as `price_min`."""
+    """Yield the filters that read one parameter, named like the filter; a range reads others, such as `price_min`."""
     for name, filter_ in filterset.base_filters.items():
         if not issubclass(filter_.field_class, MultiValueField):
             yield name
@@ -97,7 +98,7 @@ def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> boo
 
 
 class LazyDjangoFilterBackend(DjangoFilterBackend):
-    """django-filter's backend, which makes no form for a request that filters by nothing: a quarter of a list's work.
+    """django-filter's backend, which skips the form if a request does not filter: a quarter of the CPU time of a list.
 
     A filter set with code of its own is always used, because it may filter without any parameter, too.
     """
@@ -126,7 +127,7 @@ OVERRIDABLE = ("__init__", "is_valid", "filter_queryset", "qs", "form", "get_for
 
 
 class UTCDateTimeField(IsoDateTimeField):
-    """A point in time in UTC; one that the calendar does not have is an error of the request, not of the database."""
+    """A datetime in UTC. A value out of range is a validation error, not a database error."""
 
     def to_python(self, value: Any) -> datetime | None:
         try:

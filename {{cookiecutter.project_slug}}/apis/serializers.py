@@ -1,8 +1,9 @@
 """Serializers for logging in, and a faster way through DRF's serializers for lists of plain columns.
 
-Half of the work of a list is making model instances and walking through them field by field. Where every field of a
-serializer shows a column as it is, the same fields get the columns' values instead. Everything else is left to DRF: a
-serializer, model or view that overrides something on the way, nested and computed fields, files, other relations.
+Half of the work of a list is making model instances and walking through them field by field. If every field of a
+serializer shows a column unchanged, its fields get the values of `QuerySet.values()` instead. DRF handles everything
+else: a serializer, model or view that overrides something on the way, nested and computed fields, files, other
+relations.
 """
 
 from collections.abc import Callable, Iterable
@@ -122,7 +123,8 @@ def representation_of(field: Any, request: Request) -> Callable[[Any], Any]:
         instance: Any = SimpleNamespace(**{"pk": value, field.lookup_field: value})
         return cast("str", field.get_url(instance, cast("str", field.view_name), request, None))
 
-    # Finding a URL is the slowest step for a row, and those of rows with numbers differ in the number alone.
+    # Reversing a URL is the slowest step of a row. URLs with integer keys differ only in the key: reverse one, fill in
+    # the rest.
     with suppress(NoReverseMatch):
         before, *after = url_of(EXAMPLE_KEY).split(str(EXAMPLE_KEY))
         if len(after) == 1:
@@ -166,7 +168,7 @@ def is_column(name: str, model: type[Model]) -> bool:
 
 @lru_cache(128)
 def columns_serializer(serializer_class: type[Any]) -> ColumnsSerializer | None:
-    """Return what shows the same as the serializer without model instances; None if something else is involved."""
+    """Return the equivalent for rows without instances; None if the serializer shows more than its fields' columns."""
     if not issubclass(serializer_class, serializers.ModelSerializer):
         return None
     if overrides(serializer_class, serializers.ModelSerializer, *OVERRIDABLE):

@@ -23,10 +23,9 @@ STATE = re.compile(r'"([0-9a-f]{32})\.')
 
 
 class ConditionalModelViewSet(viewsets.ModelViewSet):
-    """DRF's ModelViewSet, whose writes are transactions, lock the row and obey `If-Match`; responses have an `ETag`.
+    """DRF's ModelViewSet with transactions, row locks, `If-Match` and `ETag`.
 
-    Lists of plain columns take a faster way, which `apis.serializers` explains. DRF's own class works as well, without
-    any of this.
+    Lists of plain columns take a fast path: see `apis.serializers`. DRF's own class works as well.
     """
 
     def get_object(self) -> Any:
@@ -97,7 +96,7 @@ OVERRIDABLE = ("get_serializer", "get_serializer_context", "get_paginated_respon
 
 
 def yields_instances(queryset: Any) -> bool:
-    """Whether these are the rows of a model, not a list, a union or what `values()` has made of them."""
+    """Return whether this queryset yields model instances: not a list, a union or the result of `values()`."""
     try:
         return isinstance(queryset.select_related(None), QuerySet)
     except (AttributeError, NotSupportedError, TypeError):
@@ -115,7 +114,7 @@ def lock(instance: models.Model) -> None:
 def state_of(instance: models.Model) -> str:
     """Return a hash of the row's columns and many-to-many relations: the same in every representation and host."""
     if deferred := instance.get_deferred_fields():
-        # Whether they were read so far must not change the state.
+        # The state must not depend on which fields have been loaded.
         instance.refresh_from_db(fields=deferred)
     state: dict[str, Any] = {}
     for field in type(instance)._meta.get_fields():

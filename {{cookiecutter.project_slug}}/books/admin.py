@@ -41,7 +41,7 @@ class BookAdmin(admin.ModelAdmin):
     sortable_by = ("title", "author", "isbn", "created_at")  # each has an index
     list_filter = ("created_at",)
     search_fields = ("search",)
-    search_help_text = "Words of title, subtitle or author, or an ISBN. The list shows the first 1,000 matches."
+    search_help_text = "Words of title, subtitle or author, or an ISBN. The list shows at most 1,000 matches."
     readonly_fields = ("created_at", "updated_at")
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -54,6 +54,6 @@ class BookAdmin(admin.ModelAdmin):
             condition = Q(isbn=normalize_isbn(search_term))
         except ValidationError:
             condition = Q(search__icontains=search_term)
-        # All matches would be sorted.
+        # Limit the matches before the list sorts them.
         found = list(queryset.filter(condition).order_by().values_list("pk", flat=True)[:MAX_FOUND])
         return queryset.filter(pk__in=found), False

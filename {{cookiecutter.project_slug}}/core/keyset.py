@@ -1,6 +1,6 @@
 """Keyset pagination: a page starts after the last row of the previous one, found by an index, not by an OFFSET.
 
-Every page of an indexed ordering costs the same, and concurrent writes neither repeat nor skip a row.
+Every page of an indexed ordering costs the same, and concurrent inserts and deletes neither repeat nor skip a row.
 https://use-the-index-luke.com/no-offset
 """
 
@@ -106,8 +106,8 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     Dictionaries (`.values()`) need the columns of the ordering and the primary key. Rows that have neither, such as
     groups, unions, slices and a random ordering (`?`) are paged by position instead.
 
-    `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` says that few rows may match a
-    filter, so that walking along the ordering may take long. Raises InvalidCursorError.
+    `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` means that a filter applies: if
+    few rows match, scanning the index may take long. Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     name = ",".join(str(key.order) for key in keys) if keys else "position"
@@ -138,7 +138,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     if backwards:
         rows.reverse()
     if not rows:
-        # Everything after the cursor was deleted meanwhile: the way back leads to the other end.
+        # All rows beyond the cursor were deleted: link back to the nearest page that still has rows.
         end = SIGNER.sign_object([name, True])
         return KeysetPage([], "" if backwards else None, end if values and not backwards else None)
     has_next, has_previous = (bool(values), more) if backwards else (more, bool(values))
@@ -230,7 +230,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
         return list(matching[:count])
     rows = list(matching.filter(compare(keys, edge, before=True))[:count])
     if len(rows) < count:
-        # No index knows this expression, so that the planner has to find the matches first.
+        # No index covers this expression, which makes the planner find the matches first.
         unindexed, descending = Coalesce(names[0], names[0]), keys[0].descending
         rest = (key.order for key in keys[1:])
         rows = list(matching.order_by(unindexed.desc() if descending else unindexed.asc(), *rest)[:count])
@@ -263,7 +263,7 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
         keys += found
     pk = model._meta.pk
     if not any(key.column is pk for key in keys):
-        # In the direction of what is in front, as an index has it.
+        # In the direction of the key before it, so that one index covers both.
         descending = bool(keys) and keys[-1].descending
         keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
     if backwards:

@@ -179,7 +179,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
-        # Seconds. The cache is optional: requests do not wait for one that is down, and do without.
+        # Seconds. The cache is optional: if it is down, requests soon continue without it.
         "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
     }
     if CACHE_URL
@@ -232,7 +232,7 @@ USE_TZ = True
 # https://whitenoise.readthedocs.io/en/stable/django.html
 STATIC_URL = f"{SCRIPT_NAME}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Pages link to the names with a hash alone; without the others an image is 10 MB smaller.
+# Pages link only to hashed names; dropping the unhashed copies makes the image 10 MB smaller.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 # Uploads, which the proxy serves in production: docs/operate.md. In containers this is a volume.
 MEDIA_URL = f"{SCRIPT_NAME}/media/"
@@ -257,7 +257,7 @@ SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
 # `includeSubDomains` and `preload` are the domain owner's decision.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
-# The form of an admin action has a field for each row.
+# The confirmation page of an admin action posts one field per selected row.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
 # Bytes of a whole request, uploaded files included. Django limits everything but files to 2.5 MB.
 MAX_UPLOAD_SIZE = 25 * 1024 * 1024
@@ -268,7 +268,7 @@ if TRUSTED_PROXIES:
 # https://www.django-rest-framework.org/api-guide/settings/
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # The first one decides: with its `WWW-Authenticate`, missing credentials are 401, not 403.
+        # The first class sets `WWW-Authenticate`, so that missing credentials are 401, not 403.
         "apis.authentication.ExpiringTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],

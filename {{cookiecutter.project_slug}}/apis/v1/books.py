@@ -51,7 +51,7 @@ class BookSerializer(serializers.ModelSerializer[Book]):
     class Meta:
         model = Book
         fields = ["id", "url", "title", "subtitle", "author", "isbn", "created_at", "updated_at"]
-        # A book that is replaced by PUT loses a subtitle that is left out.
+        # PUT replaces the whole book: an omitted subtitle becomes empty.
         extra_kwargs = {"subtitle": {"default": ""}}
 
 

@@ -22,7 +22,7 @@ from django.db import models
 
 from core.environment import BASE_DIR
 
-# Of each type: the beginning of its column, and the value that it has in row `n` of a test.
+# For each type: the start of its column definition, and its value in test row `n`.
 TYPES = {
     "char": ("CharField(max_length=200, ", '"{label} {n}0"'),
     "text": ("TextField(", '"{label} {n}0"'),
@@ -44,7 +44,7 @@ RESERVED = {*dir(models.Model), "id", "url", "objects", "models", "str", "meta"}
 RESERVED |= {"search", "ordering", "cursor", "page_size", "format"}
 NAME = "[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
 HOW = f"name:type, in lower case: {', '.join(TYPES)}=open,paid or app.Model, then ? if optional and ! if unique"
-# The lines that an app needs in other files, and what each goes after, at its last place there.
+# Lines to add to other files: the path, the pattern after whose last match the line goes, and the line.
 LINES = [
     ("django_project/settings.py", r"^INSTALLED_APPS = \[\n(?: .*\n)*(?=\])", '    "{app}",'),
     ("apis/v1/urls.py", r"^from [\w.]+ import [^(\n]+\n", "from apis.v1.{app} import {model}ViewSet"),
@@ -85,7 +85,7 @@ class FieldSpec:
     def __init__(self, word: str) -> None:
         found = re.fullmatch(rf"({NAME}):(\w+(?:\.\w+)?)(?:=([\w,-]+))?([?!]*)", word)
         if not found or (found[2] == "choice") != bool(found[3]):
-            raise CommandError(f"{word} is no field. Write {HOW}.")
+            raise CommandError(f"{word} is not a valid field. Write {HOW}.")
         self.name, self.kind, choices, marks = found.groups()
         if iskeyword(self.name) or self.name in RESERVED:
             raise CommandError(f"{word}: Python, Django or the API uses the name {self.name}. Choose another one.")
@@ -118,7 +118,7 @@ class FieldSpec:
 def model_name(app: str, name: str) -> str:
     """Return the name of the app's model: the one that was given, or the singular. Raises CommandError."""
     if not re.fullmatch(NAME, app) or iskeyword(app) or not (name or app.endswith("s")):
-        how = "an app is called by a plural in lower case, such as order_lines. If this is one, add --model Person"
+        how = "name an app with a lower-case plural, such as order_lines. If it is irregular, add --model Person"
         raise CommandError(f"{app}: {how}, the name of its model.")
     if (BASE_DIR / app).exists() or app in {config.label for config in apps.get_app_configs()}:
         raise CommandError(f"There is an app or a file {app} already. Choose another name.")
@@ -127,7 +127,7 @@ def model_name(app: str, name: str) -> str:
     # The API's documentation uses the last two.
     taken = {*(known.__name__ for known in apps.get_models()), "Credentials", "Problem"}
     if not re.fullmatch("[A-Z][A-Za-z0-9]*", model) or iskeyword(model) or model in taken:
-        raise CommandError(f"The name {model} is taken, or cannot be that of a model. Choose another: --model Person.")
+        raise CommandError(f"The model name {model} is taken or invalid. Choose another one, as in --model Person.")
     return model
 
 
@@ -138,7 +138,7 @@ def context(app: str, model: str, fields: list[FieldSpec], options: dict[str, An
     more, searched = (list(filter(None, (options[option] or "").split(","))) for option in ("filter", "search"))
     for name in (*names, *more, *searched):
         if names.count(name.partition("__")[0]) != 1:
-            raise CommandError(f"There is no field {name}, or more than one.")
+            raise CommandError(f"Unknown or duplicate field: {name}.")
     one = re.sub("(?<!^)(?=[A-Z])", " ", model).lower()
     groups = {
         group: [field for field in fields if getattr(field, group)]
@@ -184,7 +184,7 @@ def install(source: Path, app: str, model: str) -> list[str]:
             *_, end = [0, *(match.end() for match in re.finditer(place, text, re.MULTILINE))]
             if not end:
                 needed = " and ".join(f"`{line.strip()}` in {file.name}" for file, _, line in lines)
-                raise CommandError(f"Nothing was changed: {file.name} has no place for a line. An app needs {needed}.")
+                raise CommandError(f"Nothing was changed: found no place in {file.name}. Add by hand: {needed}.")
             file.write_text(f"{text[:end]}{line}\n{text[end:]}", encoding="utf-8", newline="\n")
         run("django", "makemigrations", app, "--no-input")
         if find_spec("ruff"):
