@@ -8,7 +8,7 @@ default:
 
 # Render the default project into a temporary folder and start it
 demo:
-    @folder=$(mktemp -d) && cookiecutter . --no-input --output-dir "$folder" > /dev/null && cd "$folder/library" && pwd && env --unset VIRTUAL_ENV uv run just start
+    @folder=$(mktemp -d) && cookiecutter . --no-input --output-dir "$folder" > /dev/null && cd "$folder/library" && pwd && env -u VIRTUAL_ENV uv run just start
 
 # Test what is rendered, in every combination; `just test -k served` runs some of it
 test *options:

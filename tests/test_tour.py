@@ -1,20 +1,26 @@
-"""The steps of the rendered project's docs/tour.md, followed literally: what they say happens."""
+"""The steps of the rendered project's docs/tour.md, followed literally; docs/docker.md without Docker."""
 
 import re
 import shutil
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from baking import PATIENCE, Bake, BakedProject, free_port, need, running, uv
+from baking import AUTHOR, PATIENCE, Bake, BakedProject, free_port, need, running, uv
+from console import commands, prints
 
 STEP = re.compile(
     r"```console\n(?P<session>.*?)```"
     r"|(?:In|in) `(?P<edited>[^`]+)`\s+change\s+`(?P<old>[^`]+)`\s+to\s+`(?P<new>[^`]+)`"
-    r"|\bin `(?P<file>[^`]+)`[^`]*?:\n\n```(?:python|html)\n(?P<text>.*?)```",
+    r"|In `(?P<extended>[^`]+)`, below `(?P<above>[^`]+)`,\s+add[^`]*?:\n\n```python\n(?P<added>.*?)```"
+    r"|\bin\s`(?P<file>[^`]+)`[^`]*?:\n\n```(?:python|html)\n(?P<text>.*?)```",
     re.S,
 )
+
+# Each of these is a step that changes a file.
+CHANGE = re.compile(r"(?m)\bchange\s+`|^```(?:python|html)$")
 
 LAST_LINE = " | tail -1"
 
@@ -34,13 +40,9 @@ def project(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> BakedProjec
 def port(project: BakedProject) -> Iterator[str]:
     """The port at which the project serves itself, as it is when the tour begins."""
     port = str(free_port())
-    [start] = re.findall(r"```sh\n(.*?)```", project.read("docs/tour.md"), re.S)
+    [_, start] = re.findall(r"```sh\n(.*?)```", project.read("docs/tour.md"), re.S)
     with running(["sh", "-c", f"exec {start}"], project.path, f"http://127.0.0.1:{port}/", WEB_PORT=port):
         yield port
-
-
-def pattern(expected: str) -> str:
-    return re.escape(expected).replace("…", ".*")
 
 
 @pytest.mark.parametrize("name", ["__init__", "settings", "urls", "wsgi", "asgi"])
@@ -78,7 +80,7 @@ def test_what_the_tour_names_is_there(project: BakedProject) -> None:
 
 def test_the_steps_of_the_tour_lead_to_an_app_of_ones_own(project: BakedProject, port: str) -> None:
     steps = list(STEP.finditer(project.read("docs/tour.md")))
-    assert len(steps) > 15
+    assert sum(1 for step in steps if step["session"] is None) == len(CHANGE.findall(project.read("docs/tour.md")))
     for step in steps:
         if step["file"]:
             path = project.path / step["file"]
@@ -90,9 +92,52 @@ def test_the_steps_of_the_tour_lead_to_an_app_of_ones_own(project: BakedProject,
             path.write_text(step["text"], encoding="utf-8")
         elif step["edited"]:
             project.edit(step["edited"], step["old"], step["new"])
+        elif step["extended"]:
+            [line] = re.findall(rf"(?m)^ *{re.escape(step['above'])}\n", project.read(step["extended"]))
+            indented = textwrap.indent(step["added"], line[: -len(line.lstrip())])
+            project.edit(step["extended"], line, line + indented)
         else:
-            for command, expected in re.findall(r"(?m)^\$ (.*)\n((?:(?!\$ ).*\n)*)", step["session"]):
+            for command, _, expected in commands(step["session"]):
                 follow(project, command.replace(":8000", f":{port}"), expected)
+
+
+def test_git_undoes_the_steps_of_the_tour(bake: Bake, tmp_path: Path) -> None:
+    baked = bake()
+    project = BakedProject(shutil.copytree(baked.path, tmp_path / "library"), baked.answers)
+    page = project.read("docs/tour.md")
+    commit = re.findall(r"(?s)```sh\n(.*?)```", page)[0]
+    [undo] = re.findall("`(git checkout [^`]+)`", page)
+    files = project.files
+    project.run("sh", "-ec", commit, status=0, **AUTHOR)
+    project.edit("books/views.py", "PAGE_SIZE = 20", "PAGE_SIZE = 5")
+    for name in ("authors/urls.py", "db.sqlite3", "db.sqlite3-wal"):
+        (project.path / name).parent.mkdir(exist_ok=True)
+        (project.path / name).touch()
+    project.run("sh", "-ec", undo)
+    assert project.run("git", "status", "--porcelain") == ""
+    assert {name for name in project.files if not name.startswith(".git/")} == files
+    assert "PAGE_SIZE = 20" in project.read("books/views.py")
+
+
+def test_the_python_of_the_tour_is_formatted(bake: Bake, tmp_path: Path) -> None:
+    project = bake()
+    blocks = re.findall(r"(?s)```python\n(.*?)```", project.read("docs/tour.md"))
+    for number, block in enumerate(blocks):
+        (tmp_path / f"block_{number}.py").write_text(block, encoding="utf-8")
+    output = project.run("ruff", "format", "--diff", "--config=pyproject.toml", str(tmp_path))
+    assert f"{len(blocks)} files already formatted" in output
+
+
+def test_the_page_about_docker_explains_ten_lines_of_the_dockerfile_in_their_order(bake: Bake) -> None:
+    project = bake()
+    page, dockerfile = project.read("docs/docker.md"), project.read("Dockerfile").replace("\\\n", "")
+    lines = re.findall(r"(?m)^\| `([A-Z]+ .+)` \|", page)
+    assert len(lines) == 10
+    place = 0
+    for line in lines:
+        found = re.compile(f"(?m)^{re.escape(line).replace('…', '.*')}$").search(dockerfile, place)
+        assert found, line
+        place = found.end()
 
 
 def follow(project: BakedProject, command: str, expected: str) -> None:
@@ -107,7 +152,7 @@ def follow(project: BakedProject, command: str, expected: str) -> None:
     while True:
         # Some commands are there to fail, and a server that reloads refuses curl; what counts is what is printed.
         output = project.run("sh", "-c", f"{whole} || true").strip()
-        if re.fullmatch(pattern(expected.strip()), output.splitlines()[-1] if last_line and output else output):
+        if prints(output.splitlines()[-1] if last_line and output else output, expected):
             return
         assert time.monotonic() < end, f"{command}\n{output}"
         time.sleep(0.2)
