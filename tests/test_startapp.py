@@ -161,15 +161,15 @@ def clean(committed: BakedProject) -> Iterator[BakedProject]:
 
 
 BAD = {
-    "author name:char": "a plural in lower case",
-    "Authors name:char": "a plural in lower case",
+    "author name:char": "a lower-case plural",
+    "Authors name:char": "a lower-case plural",
     "people name:char": "add --model Person",
-    "class name:char": "a plural in lower case",
+    "class name:char": "a lower-case plural",
     "books name:char": "There is an app or a file books already",
     "docs name:char": "There is an app or a file docs already",
     "messages text:char": "There is an app or a file messages already",
-    "users name:char": "The name User is taken",
-    "problems title:char": "The name Problem is taken",
+    "users name:char": "The model name User is taken",
+    "problems title:char": "The model name Problem is taken",
     "authors name:char --model none": "The model name None is taken or invalid",
     "authors name:string": "the type is unknown. Write name:type",
     "authors name:CharField": "the type is unknown. Write name:type",

@@ -10,6 +10,7 @@ from django.db import NotSupportedError, models, transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import viewsets
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -31,7 +32,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
     def get_object(self) -> Any:
         """Return the row, locked for a write. Raises PreconditionFailed if `If-Match` names another state of it."""
         instance = super().get_object()
-        if self.action in {"update", "partial_update", "destroy"}:
+        if self.request.method not in SAFE_METHODS:
             if not transaction.get_autocommit():
                 lock(instance)
             expected = self.request.headers.get("If-Match", "*").strip()

@@ -118,6 +118,24 @@ def test_a_write_based_on_an_old_state_is_refused_and_changes_nothing(as_editor,
     assert Group.objects.get().name == "changed by somebody else"
 
 
+def test_an_action_of_ones_own_obeys_if_match(as_editor, mount, group, url):
+    class Renaming(GroupViewSet):
+        @action(detail=True, methods=["post"])
+        def rename(self, request, pk):
+            found = self.get_object()
+            found.name = "renamed"
+            found.save()
+            return Response(status=204)
+
+    mount(groups=Renaming)
+    as_editor("POST", f"{url}rename/", status=412, if_match='"an old state"')
+    group.refresh_from_db()
+    assert group.name == "staff"
+    as_editor("POST", f"{url}rename/", status=204, if_match=etag(as_editor, url))
+    group.refresh_from_db()
+    assert group.name == "renamed"
+
+
 @pytest.mark.parametrize("wrong", ['"nonsense"', "", '""', "nonsense", '"*"'])
 def test_a_malformed_if_match_is_refused(as_editor, url, wrong):
     as_editor("PATCH", url, {"name": "new"}, status=412, if_match=wrong)

@@ -55,6 +55,12 @@ LINES = [
 class Command(StartAppCommand):
     help = "Create an app. With fields: its model, migration, admin, resource in the API and tests, all registered."
 
+    def create_parser(self, *args: Any, **options: Any) -> Any:
+        parser = super().create_parser(*args, **options)
+        # An option may stand between the fields.
+        vars(parser)["parse_args"] = parser.parse_intermixed_args
+        return parser
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("fields", nargs="*", help=HOW)
