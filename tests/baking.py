@@ -149,14 +149,13 @@ def running(
             wait_for(address, process, log)
             yield process
         finally:
-            # The whole group: a shell, uv and just start the server as a child process.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+            # A shell, uv and just start the server as a child process, just in a process group of its own.
+            started = [process.pid, *descendants(process.pid)]
+            send_to_all(started, signal.SIGTERM)
             try:
                 process.wait(timeout=30)
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                send_to_all(started, signal.SIGKILL)
                 process.wait()
 
 
@@ -233,6 +232,22 @@ def full_isbn(digits: str) -> str:
 def children(pid: int) -> list[int]:
     """The child processes; Linux only."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below this one, those that end meanwhile left out; Linux only."""
+    try:
+        below = children(pid)
+    except FileNotFoundError:
+        return []
+    return [found for child in below for found in (child, *descendants(child))]
+
+
+def send_to_all(pids: list[int], number: signal.Signals) -> None:
+    """Send a signal to the processes that are still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def memory(pid: int) -> float:
