@@ -69,7 +69,7 @@ def code(text: str, language: str) -> list[tuple[str, str]]:
 def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(bake: Bake, include_books: bool) -> None:
     project = bake(include_books=include_books, ci="none")
     resource = subsection(project, "Add a resource")
-    [(command, output)] = re.findall(r"```console\n\$ uv run (.*)\n(.*?)```", resource, re.S)
+    [(command, output)] = re.findall(r"```console\n\$ uv run ([^\n]*)\n(.*?)```", resource, re.S)
     assert project.run("sh", "-ec", command) == output
     [(name, shown)] = code(resource, "python")
     assert project.read(name) == shown

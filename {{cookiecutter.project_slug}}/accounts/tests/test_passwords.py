@@ -25,6 +25,12 @@ def _clock(clock: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _english(settings: Any) -> None:
+    """Pages have Django's own texts, which it translates."""
+    settings.LANGUAGE_CODE = "en"
+
+
+@pytest.fixture(autouse=True)
 def reader() -> User:
     return User.objects.create_user("reader", EMAIL, OLD)
 

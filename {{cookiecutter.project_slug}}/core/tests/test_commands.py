@@ -155,7 +155,9 @@ def test_another_seed_adds_other_rows():
     assert [name.split()[0] for name in both[20:]] != [name.split()[0] for name in first]
 
 
-def test_examples_are_added_unless_rows_are_to_be_generated(monkeypatch):
+def test_examples_are_added_unless_rows_are_to_be_generated(monkeypatch, settings):
+    # Django translates the names of its models.
+    settings.LANGUAGE_CODE = "en"
     monkeypatch.setattr(SeedGroups, "examples", lambda self: [Group(name="Editors")])
     assert seed(None) == (["Editors"], "1 groups are in the database.\n")
     assert seed(None)[0] == ["Editors"]
