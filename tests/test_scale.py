@@ -208,7 +208,7 @@ def test_a_migration_that_must_not_create_the_extension_says_what_to_do(project:
         connection.execute("GRANT ALL ON SCHEMA public TO weak")
         output = project.manage("migrate", "--verbosity=0", status=1, DATABASE_URL=weak)
         assert output.count("\n") == 1
-        assert "CREATE EXTENSION pg_trgm;" in output
+        assert "CREATE EXTENSION pg_trgm" in output
         connection.execute("CREATE EXTENSION pg_trgm")
         project.manage("migrate", "--verbosity=0", DATABASE_URL=weak)
         indexes = connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'books_book'").fetchall()

@@ -28,7 +28,7 @@ class TooManyAttemptsError(Exception):
 
 
 def digest(name: str) -> str:
-    """Return what stands for a user name or an e-mail address in the cache: the same for all spellings of one name."""
+    """Return the cache key for a user name or e-mail address: a hash that ignores case and Unicode form."""
     return hashlib.sha256(get_user_model().normalize_username(name).casefold().encode()).hexdigest()
 
 
@@ -68,7 +68,7 @@ class LimitedModelBackend(ModelBackend):
 
 
 class LimitedPasswordResetView(PasswordResetView):
-    """Django's view, which lets `PASSWORD_RESET_RATE` requests of an IP address, and for an e-mail address, through.
+    """Django's view, limited to `PASSWORD_RESET_RATE` requests per IP address and per e-mail address.
 
     Raises TooManyAttemptsError, whether there is a user with this e-mail address or not.
     """

@@ -73,14 +73,14 @@ def filtersets(view: Any, queryset: QuerySet[Any]) -> Iterator[type[FilterSet]]:
 
 
 def single_parameters(filterset: type[FilterSet]) -> Iterator[str]:
-    """Yield the filters that read one parameter, named like the filter; a range reads others, such as `price_min`."""
+    """Yield the names of filters that read a single parameter of this name; a range reads others, as `price_min`."""
     for name, filter_ in filterset.base_filters.items():
         if not issubclass(filter_.field_class, MultiValueField):
             yield name
 
 
 def suffixed_parameters(view: Any, queryset: QuerySet[Any]) -> Iterator[str]:
-    """Yield the parameters of the filters with several ones."""
+    """Yield the parameter names of filters that read several, such as `price_min` and `price_max`."""
     for filterset in filtersets(view, queryset):
         for name, field in filterset(queryset=queryset).form.fields.items():
             for suffix in getattr(field.widget, "suffixes", ()):
@@ -98,7 +98,7 @@ def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> boo
 
 
 class LazyDjangoFilterBackend(DjangoFilterBackend):
-    """django-filter's backend, which skips the form if a request does not filter: a quarter of the CPU time of a list.
+    """django-filter's backend, which makes no form if a request does not filter: that saves a quarter of the CPU time.
 
     A filter set with code of its own is always used, because it may filter without any parameter, too.
     """

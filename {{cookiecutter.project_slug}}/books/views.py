@@ -12,7 +12,7 @@ from core.views import error_page
 
 ORDERINGS = {"title": "Title", "author": "Author", "-created_at": "Newest first"}
 PAGE_SIZE = 20
-# In a larger library, the results of a search are only counted if they fit on one page.
+# With more books than this, a search shows the number of results only if they fit on one page: counting is slow.
 MAX_COUNTED = 1_000
 
 
@@ -30,16 +30,24 @@ class BookListView(TemplateView):
         cursor = request.GET.get("cursor", "")
         if ordering not in ORDERINGS:
             return error_page(400)
+        # The column for searching is long and not shown.
         books = Book.objects.order_by(ordering).defer("search")
         if search.strip():
             books = books.filter(search__icontains=search)
         chosen = {"search": search, "ordering": ordering, "cursor": cursor}
         try:
-            page = paginate(books, size=PAGE_SIZE, cursor=cursor, filtered=bool(search))
+            page = paginate(books, size=PAGE_SIZE, cursor=cursor, filtered=bool(search.strip()))
         except InvalidCursorError:
             return error_page(400)
-        context = {"page": page, "book_list": page.rows, "orderings": ORDERINGS, "page_size": PAGE_SIZE, **chosen}
-        return self.render_to_response({**context, "count": count_results(books, page) if search else None})
+        count = count_results(books, page) if search else None
+        context = {
+            "page": page,
+            "book_list": page.rows,
+            "count": count,
+            "orderings": ORDERINGS,
+            "page_size": PAGE_SIZE,
+        }
+        return self.render_to_response({**context, **chosen})
 
 
 def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:

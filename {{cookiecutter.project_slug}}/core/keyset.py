@@ -172,7 +172,7 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
 def rows_after(
     queryset: QuerySet[Any], keys: Sequence[Key], values: list[Any], count: int, filtered: bool
 ) -> list[Any]:
-    """Return the first `count` rows after these values of the keys, from the first row on if there are none."""
+    """Return the first `count` rows after the given values of the keys, or the first rows of all without values."""
     if not comparable(keys):
         rows: list[Any] = []
         for segment in segments(keys, values):
@@ -200,7 +200,7 @@ def compare(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False)
 
 
 def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
-    """Yield conditions that together, one after the other, have all rows after these values in their order.
+    """Yield filters that, run one after the other, return every row after these values, in order.
 
     Each is a range of an index on the keys, which one condition with OR would not be.
     """

@@ -11,7 +11,7 @@ from django.db import OperationalError, ProgrammingError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# Characters in a trigram, the unit of PostgreSQL's index.
+# PostgreSQL's trigram index has every group of three characters: of `emma` it has `emm` and `mma`.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -67,10 +67,11 @@ class SearchField(models.TextField):
 
 @SearchField.register_lookup
 class ContainsWords(models.Lookup):
-    """Match rows that contain every search term: anywhere in a word, those of one or two letters only at its start.
+    """Match rows that contain every search term.
 
-    Terms without a letter or digit, such as `&`, are ignored. It replaces `icontains` for this field, so that Django's
-    admin and DRF's `SearchFilter` use the trigram index, which finds shorter terms only with the space in front.
+    Terms of three characters or more are found anywhere in a word, shorter ones only at its start: the trigram index
+    finds them by the space in front. Terms without a letter or digit, such as `&`, are ignored. The lookup replaces
+    `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 
     lookup_name = "icontains"
@@ -79,8 +80,10 @@ class ContainsWords(models.Lookup):
         column, params = self.process_lhs(compiler, connection)
         words = normalize(str(self.rhs)).split()
         if not words:
+            # Every row matches.
             return "1 = 1", ()
         conditions = " AND ".join([f"{column} LIKE %s"] * len(words))
+        # Words have letters and digits only, so that LIKE needs no escaping.
         patterns = [f"%{word}%" if len(word) >= TRIGRAM else f"% {word}%" for word in words]
         return f"({conditions})", tuple(value for pattern in patterns for value in (*params, pattern))
 
@@ -145,7 +148,7 @@ class AddSearchIndex(Operation):
             reason = str(error).splitlines()[0]
             raise CommandError(
                 f"Search needs the extension pg_trgm, which this user cannot create or find ({reason}). Let an "
-                "administrator run CREATE EXTENSION pg_trgm; in a schema of the search path, and migrate again."
+                "administrator run 'CREATE EXTENSION pg_trgm' in a schema of the search path, then migrate again."
             ) from error
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

@@ -24,7 +24,7 @@ from books.models import Book
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
 class ISBNField(serializers.CharField):
-    """An ISBN of 10 or 13 digits. It is normalized before the check that it is unique."""
+    """An ISBN of 10 or 13 digits, normalized to 13 before the check that it is unique."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -34,7 +34,7 @@ class ISBNField(serializers.CharField):
             raise serializers.ValidationError(error.message, code=error.code) from error
 
 
-# Examples of the OpenAPI document.
+# Examples for the API documentation: what a client sends, and what it gets back.
 BOOK = {"title": "Emma", "subtitle": "", "author": "Jane Austen", "isbn": "9780141439587"}
 SENT = {**BOOK, "isbn": "0-14-143958-0"}
 TIMES = {"created_at": "2030-01-31T00:00:00Z", "updated_at": "2030-01-31T00:00:00Z"}
@@ -85,9 +85,10 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Reading is open to all; writing needs the permission for books.
+    # Everybody may read. To write, a user must be logged in and have Django's permission, such as `add_book`.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
+    # The column `Book.search`, with the words of title, subtitle and author.
     search_fields = ("search",)
     ordering_fields = ("title", "author", "created_at")
     # An id is a number: anything else is an unknown URL.
