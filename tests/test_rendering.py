@@ -261,9 +261,14 @@ def test_the_hooks_work_on_windows(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """A default project with locked dependencies."""
+    need(uv(), "uv")
     directory = tmp_path_factory.mktemp("locked")
-    render(ROOT, directory / "output", PATH=environment()["PATH"], UV_CACHE_DIR=str(directory / "cache"))
-    need((directory / "output" / "library" / "uv.lock").exists(), "uv and a package index")
+    cache = str(directory / "cache")
+    # Fill the cache: the hook gives up after two minutes, in which a slow index may not have responded.
+    render(ROOT, directory / "first")
+    BakedProject(directory / "first" / "library", {}).run("uv", "lock", "--quiet", UV_CACHE_DIR=cache)
+    render(ROOT, directory / "output", PATH=environment()["PATH"], UV_CACHE_DIR=cache)
+    need((directory / "output" / "library" / "uv.lock").exists(), "a lock file from the cache")
     return BakedProject(directory / "output" / "library", {})
 
 
