@@ -37,7 +37,7 @@ def run(*command: str, check: bool = True) -> str:
     return process.stdout
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 300) -> None:
     """Return when the condition is true; fail after some seconds."""
     end = time.monotonic() + seconds
     while not condition():
