@@ -234,6 +234,12 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
 
 
+def files(directory: Path) -> dict[str, bytes]:
+    """Return the content of each file below the directory, by its path."""
+    paths = [path for path in directory.rglob("*") if path.is_file()]
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
+
+
 def descendants(pid: int) -> list[int]:
     """The processes below this one, those that end meanwhile left out; Linux only."""
     try:
