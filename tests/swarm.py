@@ -62,6 +62,9 @@ class Node:
     def docker(self, *arguments: str, check: bool = True) -> str:
         return run("docker", "--host", self.socket, *arguments, check=check).strip()
 
+    def is_up(self) -> bool:
+        return "Server Version" in self.docker("info", check=False)
+
     def unplug(self) -> None:
         """Let the machine vanish: it gets and sends nothing any more."""
         run("ip", "link", "set", self.cable, "down")
@@ -115,7 +118,7 @@ def engines(count: int = 3) -> Iterator[list[Node]]:
         for node in nodes:
             start_engine(node, name, program, stack)
         for node in nodes:
-            wait_until(lambda node=node: "Server Version" in node.docker("info", check=False), "an engine", 60)  # type: ignore[misc]  # the default binds the variable of the loop
+            wait_until(node.is_up, "an engine")
         yield nodes
 
 
@@ -169,7 +172,7 @@ def remove(directory: Path, control_group: str) -> None:
                 group.rmdir()
         return not any(map(Path.exists, groups))
 
-    wait_until(empty, "the end of the last process", 30)
+    wait_until(empty, "the end of the last process")
     shutil.rmtree(directory)
 
 

@@ -2,4 +2,4 @@
 
 FOLDER = "{{ cookiecutter.folder }}"
 
-print(f"\nThe manifests are in {FOLDER}. {FOLDER}/README.md leads to the first release.")  # noqa: T201  # for the user
+print(f"\nThe manifests are in {FOLDER}. {FOLDER}/README.md leads to the first release.")  # noqa: T201  # Cookiecutter shows it to the user
