@@ -230,8 +230,9 @@ def full_isbn(digits: str) -> str:
 
 
 def children(pid: int) -> list[int]:
-    """The child processes; Linux only."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+    """The child processes, of every thread: uv starts them from another one than its first; Linux only."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for thread in threads for child in thread.read_text(encoding="utf-8").split()]
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -244,7 +245,7 @@ def descendants(pid: int) -> list[int]:
     """The processes below this one, those that end meanwhile left out; Linux only."""
     try:
         below = children(pid)
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return [found for child in below for found in (child, *descendants(child))]
 
