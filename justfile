@@ -12,7 +12,7 @@ demo:
 
 # Test what is rendered, in every combination; `just test -k served` runs some of it
 test *options:
-    python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder "$@"
+    python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder "$@"
 
 # Test a project on each Python that is installed, and on the newest Django
 matrix *options:

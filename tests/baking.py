@@ -211,7 +211,7 @@ def postgres_program(name: str) -> str | None:
 
 
 # Each process of pytest-xdist has a range of its own. It is below the ports of outgoing connections, none of which can
-# take a port that a server is about to bind, and below those of tests/containers.py.
+# take a port that a server is about to bind.
 PORTS = itertools.count(11_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 20 * 500)
 
 

@@ -1,5 +1,6 @@
 """Fixtures of the template's tests: baked projects, and real services."""
 
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -15,28 +16,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # The files that take longest, in the order in which they begin, so that no process has one to itself at the end.
-LONGEST = ["test_versions", "test_first_week", "test_served", "test_api_served", "test_readme"]
-# Files whose tests share no server and no environment: they fill the processes up, test by test.
-INDEPENDENT = ["test_checks", "test_in_place", "test_updates", "test_mutations"]
+LONGEST = [
+    *("test_containers", "test_swarm", "test_deploy", "test_operate_containers", "test_proxy", "test_https"),
+    *("test_checks", "test_versions", "test_first_week", "test_served", "test_api_served", "test_readme"),
+]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for each CPU: half of the tests wait for containers."""
+    return min(16, 2 * (os.cpu_count() or 1))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group and order the tests for `--dist loadgroup --no-loadscope-reorder`.
-
-    The tests of a file run in one process, because they share what its fixtures start. Tests of containers wait for
-    each other wherever they are, so one process has them all, and begins with them.
-    """
-    order = ["containers", *LONGEST, "others", *INDEPENDENT]
-
-    def group(item: pytest.Item) -> str:
-        uses_engine = isinstance(item, pytest.Function) and "engine" in item.fixturenames
-        return "containers" if uses_engine else item.path.stem
-
-    for item in items:
-        if group(item) not in INDEPENDENT:
-            item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: order.index(group(item) if group(item) in order else "others"))
+    """Order the files for `--dist loadfile --no-loadscope-reorder`, which runs each of them in one process."""
+    order = [*LONGEST, "others"]
+    items.sort(key=lambda item: order.index(item.path.stem if item.path.stem in order else "others"))
 
 
 @pytest.fixture(scope="session", autouse=True)

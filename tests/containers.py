@@ -1,27 +1,23 @@
 """A rendered project in containers on a real engine: fixtures and helpers of the tests that need one."""
 
 import contextlib
-import fcntl
 import itertools
 import json
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from baking import Bake, BakedProject, full_isbn, need
+from baking import PATIENCE, Bake, BakedProject, free_port, full_isbn, need
 
 PASSWORD = "a-long-passphrase-7"
 RATES = dict.fromkeys(("THROTTLE_ANON", "THROTTLE_USER", "THROTTLE_LOGIN"), "90000/min")
@@ -34,27 +30,14 @@ def web(**variables: str) -> dict[str, Any]:
 
 # A day is a window that no test sees the end of.
 FEW_LOGINS = {"THROTTLE_LOGIN": "10/day"}
-LOCK = Path(tempfile.gettempdir()) / "cookiecutter-drf-docker-containers.lock"
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[None]:
-    """An engine, for one run of these tests at a time."""
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """A Docker engine."""
     docker = shutil.which("docker")
     up = docker and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
     need(up, "a Docker engine")
-    with LOCK.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def free_port() -> str:
-    """A port that is free now, and that the system does not give to other programs."""
-    for port in range(21000, 29000, 7):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return str(port)
-    raise AssertionError("no free port")
 
 
 @dataclass
@@ -89,7 +72,7 @@ class Stack:
     def up(self, *options: str, **variables: Any) -> None:
         """Start everything, and wait until the proxy responds, which has no health check."""
         self.compose("up", "--wait", "--wait-timeout", "300", *options, **variables)
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(httpx.TransportError):
                 self.get("/health/live")
@@ -154,7 +137,7 @@ STACKS: list[Stack] = []
 @contextlib.contextmanager
 def containers(project: BakedProject, prefix: str = "", **override: Any) -> Iterator[Stack]:
     """Containers that are gone with their volumes at the end."""
-    stack = Stack(project, free_port(), f"test-{uuid.uuid4().hex[:8]}", override, prefix)
+    stack = Stack(project, str(free_port()), f"test-{uuid.uuid4().hex[:8]}", override, prefix)
     STACKS.append(stack)
     try:
         yield stack

@@ -24,6 +24,9 @@ PROJECT = {
 # A rate limit, such as 120/min.
 RATE = validate.Regexp(r"[1-9][0-9]*/(sec|min|hour|day)\Z", error="Write it as 5/sec, 120/min, 1000/hour or 9000/day.")
 
+# A name or an IP address, as Django compares it with the Host header.
+HOST = validate.Regexp(r"(\[[0-9a-f:.]+\]|[^/:\s]+)\Z", error="Write host names without https://, port and path.")
+
 # A mail server. The port is 25, with submission (STARTTLS) 587, and with smtps (TLS) 465.
 MAIL_SERVER = validate.Regexp(
     r"(console:|(smtp|submission|smtps)://([^@/?#\s]+@)?([\w.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)?\Z",
@@ -38,7 +41,9 @@ try:
     SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
     # Old keys, whose sessions and tokens stay valid while the key is rotated.
     SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [], subcast=str.strip)
-    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], subcast=str.strip)
+    ALLOWED_HOSTS = env.list(
+        "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], subcast=lambda host: HOST(host.strip())
+    )
     DATABASE = env.dj_db_url("DATABASE_URL", "sqlite:///db.sqlite3")
     CACHE_URL = env.str("CACHE_URL", "", validate=validate.Regexp(r"\Z|(rediss?|unix)://", error="Use redis://host"))
     mail = urlsplit(env.str("EMAIL_URL", "", validate=MAIL_SERVER) or ("console:" if DEBUG else "smtp://localhost"))

@@ -100,6 +100,13 @@ def test_logging_out_needs_a_form_and_leads_home(client, reader):
     assert not get_user(client).is_authenticated
 
 
+def test_each_page_of_a_logged_in_user_has_a_form_to_log_out(client, reader):
+    assert "/accounts/logout/" not in client.get("/accounts/password_reset/").content.decode()
+    client.force_login(reader)
+    page = client.get("/accounts/password_reset/").content.decode()
+    assert re.search(r'action="/accounts/logout/">\s*<input[^>]*csrfmiddlewaretoken[^>]*>\s*reader\s', page)
+
+
 def test_a_name_is_normalized(client):
     User.objects.create_user("Zoë", password=PASSWORD)
     for typed in ("Zoe\u0308", "\uff3aoë"):

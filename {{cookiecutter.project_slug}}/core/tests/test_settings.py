@@ -49,7 +49,7 @@ def mailer(settings: Any) -> tuple[Any, ...]:
         ({}, lambda s: s.DEBUG, False),
         ({"DEBUG": "true"}, lambda s: s.DEBUG, True),
         ({}, lambda s: s.ALLOWED_HOSTS, ["localhost", "127.0.0.1", "[::1]"]),
-        ({"ALLOWED_HOSTS": "a.example, b.example"}, lambda s: s.ALLOWED_HOSTS, ["a.example", "b.example"]),
+        ({"ALLOWED_HOSTS": "a.example, .b.example"}, lambda s: s.ALLOWED_HOSTS, ["a.example", ".b.example"]),
         ({}, lambda s: s.DATABASES["default"]["NAME"], ROOT / "db.sqlite3"),
         ({}, lambda s: s.DATABASES["default"]["OPTIONS"]["transaction_mode"], "IMMEDIATE"),
         ({"DATABASE_URL": "sqlite://:memory:"}, lambda s: s.DATABASES["default"]["NAME"], ":memory:"),
@@ -146,7 +146,8 @@ def test_a_secret_file_that_is_missing_is_one_clear_line(tmp_path):
     assert "\n" not in str(end.value.code)
 
 
-BAD = """SECRET_KEY=; DATABASE_URL=not a database; DATABASE_URL=postgres://user:p#ss@host:port/name; DEBUG=perhaps;
+BAD = """SECRET_KEY=; ALLOWED_HOSTS=https://a.example; ALLOWED_HOSTS=a.example, b.example:8000;
+DATABASE_URL=not a database; DATABASE_URL=postgres://user:p#ss@host:port/name; DEBUG=perhaps;
 LOG_LEVEL=LOUD; TRUSTED_PROXIES=-1; STATEMENT_TIMEOUT=5s; WEB_CONCURRENCY=0; CACHE_URL=localhost;
 THROTTLE_LOGIN=0/min; THROTTLE_LOGIN=10/week; THROTTLE_LOGIN=ten;
 SCRIPT_NAME=library; SCRIPT_NAME=/library/;

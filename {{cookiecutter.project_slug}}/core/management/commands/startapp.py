@@ -82,7 +82,7 @@ class Command(StartAppCommand):
             own = {"directory": folder, "template": str(BASE_DIR / "core" / "app_template")}
             super().handle(**{**options, **values, **own})
             changed = install(Path(folder), app, model)
-        self.stdout.write("\n  ".join([f"The model {model}, and what belongs to it:", *changed]))
+        self.stdout.write("\n  ".join([f"Created the model {model}, and added or changed:", *changed]))
 
 
 class FieldSpec:
