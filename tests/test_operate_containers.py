@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from baking import TEMPLATE, TIMEOUT, Bake, BakedProject, full_isbn
+from baking import AUTHOR, TEMPLATE, TIMEOUT, Bake, BakedProject, full_isbn
 from containers import PASSWORD, Stack, bake_with_lock, build, containers, web
 from documents import OPERATE, block, blocks
 
@@ -96,6 +97,20 @@ def test_the_first_administrator_can_log_in(stack: Stack, follow: Callable[[str]
         form = {"username": "first", "password": PASSWORD}
         form["csrfmiddlewaretoken"] = client.get("/admin/login/").cookies["csrftoken"]
         assert client.post("/admin/login/?next=/admin/", data=form).headers["Location"] == "/admin/"
+
+
+def test_the_command_to_go_back_serves_the_version_before(stack: Stack, follow: Callable[[str], str]) -> None:
+    commit = "git add --all && git commit --quiet --message Change"
+    stack.project.run("sh", "-ec", f"git init --quiet && {commit}", **AUTHOR)
+    stack.project.edit("core/templates/base.html", "</body>", "<!-- newer --></body>")
+    try:
+        stack.project.run("sh", "-ec", commit, **AUTHOR)
+        stack.project.run("sh", "deploy.sh", **stack.variables)
+        assert "<!-- newer -->" in stack.get().text
+        follow(block(stack.project, "Deploy, and go back"))
+        assert "<!-- newer -->" not in stack.get().text
+    finally:
+        shutil.rmtree(stack.project.path / ".git")
 
 
 def test_an_upload_comes_back_through_the_proxy_and_outlives_a_deployment(stack: Stack, token: dict[str, str]) -> None:

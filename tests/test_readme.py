@@ -47,7 +47,7 @@ def test_the_start_without_uv(fresh: BakedProject) -> None:
 
 
 def test_the_commands_of_deployment(fresh: BakedProject) -> None:
-    [deploy] = commands(fresh.read("README.md"), "Deployment")
+    [deploy] = commands(fresh.read("README.md"), "Deployment without containers")
     port = str(free_port())
     variables = {"DEBUG": "false", "HTTPS": "false", "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}"}
     with running(["sh", "-ec", deploy], fresh.path, f"http://127.0.0.1:{port}/", **variables):

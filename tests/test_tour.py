@@ -72,7 +72,7 @@ def test_two_environments_have_a_django_each(project: BakedProject, tmp_path: Pa
 
 
 def test_what_the_tour_names_is_there(project: BakedProject) -> None:
-    way = project.read("docs/tour.md").split("## The way of a request")[1].split("## ")[0]
+    way = project.read("docs/tour.md").split("## The path of a request")[1].split("## ")[0]
     code = "".join(project.read(name) for name in project.files if name.endswith(".py"))
     for name in re.findall(r"`(\w[\w/.]*)`", way):
         assert (project.path / name).exists() or re.search(rf"\b{name}\b", code), name

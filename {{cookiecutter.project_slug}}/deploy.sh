@@ -1,8 +1,9 @@
 #!/bin/sh
 # Replace the running containers with the current code, without a failed request: `just deploy` or `sh deploy.sh`.
 #
-# The new version starts in containers of its own, web-next. Once they are healthy the proxy switches to them, the
-# containers of web are replaced, and the proxy switches back. Until then the old version serves, whatever fails.
+# The new version starts in containers of its own, web-next. Once they are healthy, the proxy switches to them, the
+# containers of web are replaced, and the proxy switches back. Until the first switch the old version keeps serving,
+# whatever fails.
 set -eu
 cd "$(dirname "$0")"
 
@@ -49,13 +50,13 @@ finish() {
     trap - INT TERM
 }
 
-# One at a time, where there is flock, which Linux has. The lock ends with this process.
+# Allow one deployment at a time, if flock is available, as on Linux. The lock ends with this process.
 exec 9< deploy.sh
 ! command -v flock > /dev/null || flock --nonblock 9 || fail "another deployment is running. Try again after it."
 
 replicas=$(compose ps --all --quiet web | wc -l)
 [ "$replicas" -gt 0 ] || fail "nothing is running yet. Start it with: docker compose up --build --wait"
-# An earlier deployment was interrupted.
+# If web-next exists, an earlier deployment was interrupted: finish it.
 [ -z "$(compose ps --all --quiet web-next)" ] || finish --no-recreate
 
 # Go back to web, remove web-next, and give the name of the image back to the old version.

@@ -9,11 +9,11 @@ from environs import Env
 
 env = Env()
 env.read_env(".env", recurse=False)
-# If one of two processes is killed, the other keeps responding. The size of the connection pool depends on it, too.
+# If one of two processes is killed, the other keeps responding. The number also sets the size of the connection pool.
 workers = os.environ["WEB_CONCURRENCY"] = env.str("WEB_CONCURRENCY", "2")
-# Per process. Few of them query the database at once, but many may wait for it without delaying the probes.
+# Per process. The pool has at most four connections; other threads wait without delaying the health probes.
 threads = 64
-# Milliseconds, for requests only: a migration may take longer.
+# Milliseconds. The default limits requests only: a migration may take longer.
 os.environ["STATEMENT_TIMEOUT"] = env.str("STATEMENT_TIMEOUT", "5000")
 # Seconds for requests in flight when the server stops, less than `stop_grace_period` in docker-compose.yml.
 graceful_timeout = 8
@@ -23,7 +23,7 @@ keepalive = 5
 limit_request_line = 8190
 # No header changes the scheme or the path. TRUSTED_PROXIES decides which headers Django reads.
 forwarded_allow_ips = forwarder_headers = ""
-# A wrong setting stops the server with one message, and the processes share memory.
+# Load the project once: a wrong setting is one message, and the processes share memory.
 preload_app = True
 control_socket_disable = True
 accesslog = "-"

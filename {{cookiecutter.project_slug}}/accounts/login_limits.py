@@ -15,7 +15,7 @@ from django.contrib.auth.forms import PasswordResetForm
 from django.contrib.auth.views import PasswordResetView
 from django.http import HttpRequest, HttpResponse
 
-from core.rate_limits import client_address, forget, seconds_to_wait
+from core.rate_limits import client_network, forget, seconds_to_wait
 from core.views import error_page
 
 
@@ -52,7 +52,7 @@ class LimitedModelBackend(ModelBackend):
             return super().authenticate(request, username, password, **kwargs)
         model = get_user_model()
         name = kwargs.get(model.USERNAME_FIELD) if username is None else username
-        keys = (f"login:address:{client_address(request)}", f"login:account:{digest(str(name))}")
+        keys = (f"login:address:{client_network(request)}", f"login:account:{digest(str(name))}")
         count(settings.LOGIN_RATE, *keys)
         user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
@@ -75,7 +75,7 @@ class LimitedPasswordResetView(PasswordResetView):
 
     def form_valid(self, form: PasswordResetForm) -> HttpResponse:
         email = digest(form.cleaned_data["email"])
-        count(settings.PASSWORD_RESET_RATE, f"reset:address:{client_address(self.request)}", f"reset:email:{email}")
+        count(settings.PASSWORD_RESET_RATE, f"reset:address:{client_network(self.request)}", f"reset:email:{email}")
         return super().form_valid(form)
 
 

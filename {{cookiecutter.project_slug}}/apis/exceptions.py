@@ -1,9 +1,9 @@
-"""Errors of the API: every one is a problem of RFC 9457, `application/problem+json`.
+"""Errors of the API: each is a problem details object (RFC 9457), `application/problem+json`.
 
     {"type": "about:blank", "title": "Bad Request", "status": 400, "code": "invalid", "detail": "…",
      "errors": [{"field": "name", "code": "max_length", "detail": "…"}], "request_id": "…"}
 
-`code` is stable, for programs; `detail` is for people; `errors` lists the wrong fields of the request, if any.
+`code` is stable, for programs; `detail` is for people; `errors` lists the invalid fields of the request, if any.
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
@@ -33,13 +33,13 @@ MEDIA_TYPE = "application/problem+json"
 PREFIX = "/api/"
 RETRY_AFTER = 5  # seconds
 
-# PostgreSQL's error codes, and SQLite's, for a unique value that is taken; in PostgreSQL also for overlapping ranges.
+# The error codes of PostgreSQL and SQLite for a violated unique constraint, and 23P01 for an exclusion constraint.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html https://www.sqlite.org/rescode.html
 TAKEN = {"23505", "23P01", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 
 
 class Conflict(APIException):
-    """A unique value is taken, or other rows need the one that would be deleted."""
+    """A unique value is taken, or other rows refer to the one that would be deleted."""
 
     status_code = HTTPStatus.CONFLICT
     default_code = "conflict"
@@ -71,7 +71,7 @@ class ContentTooLarge(APIException):
 
 
 def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
-    """Return the body of an error response."""
+    """Return the body of an error response: a problem details object."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -99,7 +99,7 @@ def field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 
 def model_errors(error: DjangoValidationError) -> ValidationError:
-    """Return DRF's error for one of Django's, such as `full_clean()` raises it, with the same fields and codes."""
+    """Return DRF's error for one of Django's, such as those of `full_clean()`, with the same fields and codes."""
     fields = error.error_dict if hasattr(error, "error_dict") else {"non_field_errors": error.error_list}
     return ValidationError(
         {
@@ -112,7 +112,7 @@ def model_errors(error: DjangoValidationError) -> ValidationError:
 
 
 def is_conflict(error: IntegrityError) -> bool:
-    """Whether a client caused the error: a unique value is taken, or others need the row. Else it is a bug."""
+    """Whether a client caused the error: a unique value is taken, or other rows refer to this one."""
     cause = error.__cause__
     code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     return isinstance(error, ProtectedError | RestrictedError) or code in TAKEN
@@ -128,7 +128,7 @@ def translate(error: Exception) -> Exception:
             logger.error("The database is unavailable, or timed out.", exc_info=error)
             translated = Unavailable()
         case DataError():
-            # PostgreSQL cannot store the value, such as a NUL character in JSON. The traceback may show a bug, too.
+            # PostgreSQL cannot store the value, such as a NUL character in JSON. Logged, because it may be a bug.
             logger.warning("The database refused a value.", exc_info=error)
             translated = ValidationError("A value is out of range, or has characters that cannot be stored.")
         case DjangoValidationError():
@@ -141,7 +141,7 @@ def translate(error: Exception) -> Exception:
 
 
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's handler with the body of a problem; None for a bug, which Django logs as a 500."""
+    """DRF's handler with problem details as the body; None for a bug, which Django logs as a 500."""
     exception = translate(exception)
     response = drf_exception_handler(exception, context)
     if response is None:
@@ -151,6 +151,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         code, detail = exception.default_code, str(exception.default_detail)
         if isinstance(exception, ValidationError):
             detail = "The request has errors."
+            # The same conflict as that of the database, but a validator has found it.
             if errors and all(error["code"] == "unique" for error in errors):
                 response.status_code = HTTPStatus.CONFLICT
                 code, detail = Conflict.default_code, Conflict.default_detail
@@ -160,7 +161,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response.data = problem(response.status_code, detail.code, str(detail))
     if isinstance(exception, Unavailable):
         response["Retry-After"] = str(RETRY_AFTER)
-    # Pages, such as those of the browsable API, show the error themselves; all other renderers leave it to JSON.
+    # HTML pages, such as the browsable API, show the error themselves; every other response becomes JSON.
     request = context["request"]
     if getattr(getattr(request, "accepted_renderer", None), "media_type", "") != "text/html":
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE
@@ -169,7 +170,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
 
 
 class ProblemMiddleware:
-    """Turn Django's error pages below `/api/`, which no view of DRF has made, into problems."""
+    """Turn error pages below `/api/` that do not come from a view of DRF into problem details."""
 
     TEXTS = {
         400: ("bad_request", "The server could not understand this request."),
@@ -179,7 +180,7 @@ class ProblemMiddleware:
         411: ("length_required", "Send Content-Length: chunked bodies are not supported."),
         412: (PreconditionFailed.default_code, PreconditionFailed.default_detail),
         413: ("too_large", "The request is too large."),
-        415: ("unsupported_media_type", "Send text in UTF-8: the charset of the content type is another one."),
+        415: ("unsupported_media_type", "Send text as UTF-8: the Content-Type header names another charset."),
         429: ("throttled", "There were too many requests."),
     }
     UNKNOWN = ("error", "An unexpected error occurred. It was logged.")

@@ -26,9 +26,9 @@ ACTIONS = {None, "list", "create", "retrieve", "update", "partial_update", "dest
 class StrictQueryParameters(BaseFilterBackend):
     """Reject unknown query parameters with 400, so that a misspelled filter does not return every row.
 
-    The known parameters are those of the filter backends and the pagination, `format`, and that of the version. A
-    custom backend names its own in `get_schema_operation_parameters`, which also documents them. Extra actions and
-    views with their own `get_queryset` may read others: they are checked only if they declare them, as in
+    The known parameters are those of the filter backends, the pagination and the versioning, and `format`. A custom
+    backend names its own in `get_schema_operation_parameters`, which also documents them. Extra actions and views with
+    their own `get_queryset` may read others: their requests are checked only if the view declares its own, as in
     `query_parameters = ["username"]`.
     """
 
@@ -36,9 +36,10 @@ class StrictQueryParameters(BaseFilterBackend):
         own = getattr(view, "query_parameters", None)
         if not request.query_params or (own is None and reads_parameters(view)):
             return queryset
-        known = {*parameters_of_parts(view), *(own or ())}
+        known = {*parameters_without_filtersets(view), *(own or ())}
         known.update(*(single_parameters(filterset) for filterset in filtersets(view, queryset)))
-        # Asking the widgets of a form takes longer, and few filters have several parameters.
+        # The names first: building forms to ask their widgets is slower, and few filters, such as a range with
+        # `price_min` and `price_max`, have several parameters.
         unknown = [name for name in request.query_params if name not in known]
         unknown = [name for name in unknown if not is_part_of_filter(name, view, queryset)]
         if unknown:
@@ -54,8 +55,8 @@ def reads_parameters(view: Any) -> bool:
     return has_own_queryset(view) or getattr(view, "action", None) not in ACTIONS
 
 
-def parameters_of_parts(view: Any) -> set[str]:
-    """Return the names of the view's query parameters, but for those of filter sets."""
+def parameters_without_filtersets(view: Any) -> set[str]:
+    """Return the query parameters of the view's backends, pagination and versioning, without those of filter sets."""
     known: set[Any] = {api_settings.URL_FORMAT_OVERRIDE}
     if view.versioning_class and issubclass(view.versioning_class, QueryParameterVersioning):
         known.add(view.versioning_class.version_param)
@@ -73,7 +74,7 @@ def filtersets(view: Any, queryset: QuerySet[Any]) -> Iterator[type[FilterSet]]:
 
 
 def single_parameters(filterset: type[FilterSet]) -> Iterator[str]:
-    """Yield the names of filters that read a single parameter of this name; a range reads others, as `price_min`."""
+    """Yield the filters that read one parameter, of the same name; a range reads others, such as `price_min`."""
     for name, filter_ in filterset.base_filters.items():
         if not issubclass(filter_.field_class, MultiValueField):
             yield name
@@ -98,8 +99,9 @@ def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> boo
 
 
 class LazyDjangoFilterBackend(DjangoFilterBackend):
-    """django-filter's backend, which makes no form if a request does not filter: that saves a quarter of the CPU time.
+    """django-filter's backend, without building a form for a request that does not filter.
 
+    The form would take a quarter of the CPU time of a list (docs/performance.md of the template).
     A filter set with code of its own is always used, because it may filter without any parameter, too.
     """
 
@@ -109,7 +111,7 @@ class LazyDjangoFilterBackend(DjangoFilterBackend):
             return queryset
         if filterset_class and filters_by_parameters_alone(filterset_class):
             given = set(request.query_params)
-            if not given & set(filterset_class.base_filters) and given <= parameters_of_parts(view):
+            if not given & set(filterset_class.base_filters) and given <= parameters_without_filtersets(view):
                 return queryset
         return super().filter_queryset(request, queryset, view)
 
@@ -122,7 +124,7 @@ def filters_by_parameters_alone(filterset: type[FilterSet]) -> bool:
     )
 
 
-# What a filter set can override to filter by something else than its parameters.
+# What a filter set can override to filter by something other than its parameters.
 OVERRIDABLE = ("__init__", "is_valid", "filter_queryset", "qs", "form", "get_form_class")
 
 

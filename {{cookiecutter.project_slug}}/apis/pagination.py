@@ -35,7 +35,7 @@ class KeysetPagination(BasePagination):
                 queryset,
                 size=size,
                 cursor=request.query_params.get(self.cursor_query_param, ""),
-                # Only filters are left.
+                # Any other parameter may be a filter.
                 filtered=bool(set(request.query_params) - own),
             )
         except InvalidCursorError as error:
@@ -57,7 +57,7 @@ class KeysetPagination(BasePagination):
         )
 
     def link(self, cursor: str | None) -> str | None:
-        """Return the URL of a neighbour."""
+        """Return the URL of a neighbouring page; that of the first page has no cursor."""
         if cursor is None:
             return None
         query = self.request.query_params.copy()
@@ -77,7 +77,7 @@ class KeysetPagination(BasePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         cursor: dict[str, Any] = {"type": "string", "format": "cursor"}
-        parameters = [(self.cursor_query_param, "Where the page starts: from `next` or `previous`.", cursor)]
+        parameters = [(self.cursor_query_param, "The cursor of a page, from `next` or `previous`.", cursor)]
         if self.page_size_query_param:
             sizes = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
             parameters.append((self.page_size_query_param, "The maximum number of results.", sizes))

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
-from core.rate_limits import client_address, seconds_to_wait
+from core.rate_limits import client_network, seconds_to_wait
 
 
 class FixedWindowThrottle(BaseThrottle):
@@ -40,7 +40,7 @@ class AnonThrottle(FixedWindowThrottle):
     scope = "anon"
 
     def identity(self, request: Request) -> str | None:
-        return None if request.user and request.user.is_authenticated else client_address(request)
+        return None if request.user and request.user.is_authenticated else client_network(request)
 
 
 class UserThrottle(FixedWindowThrottle):

@@ -19,20 +19,24 @@ from apis.overrides import overrides
 from apis.pagination import KeysetPagination
 from apis.serializers import ColumnsSerializer, columns_serializer
 
-# The first half of an ETag; a proxy that compresses may add W/ in front, or a suffix.
+# An ETag is "<hash of the row>.<hash of the body>"; a proxy that compresses may add W/ in front, or a suffix.
 STATE = re.compile(r'"([0-9a-f]{32})\.')
 
 
 class ConditionalModelViewSet(viewsets.ModelViewSet):
     """DRF's ModelViewSet with transactions, row locks, `If-Match` and `ETag`.
 
-    Lists of plain columns take a fast path: see `apis.serializers`. DRF's own class works as well.
+    Lists of plain columns take a fast path: see `apis.serializers`. DRF's own class can be used instead.
     """
 
     def get_object(self) -> Any:
-        """Return the row, locked for a write. Raises PreconditionFailed if `If-Match` names another state of it."""
+        """Return the row, locked for a write in a transaction.
+
+        Raises PreconditionFailed if `If-Match` names another state of the row.
+        """
         instance = super().get_object()
         if self.request.method not in SAFE_METHODS:
+            # A row lock needs a transaction.
             if not transaction.get_autocommit():
                 lock(instance)
             expected = self.request.headers.get("If-Match", "*").strip()
@@ -45,7 +49,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return self.last_serializer
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        columns = self.columns_serializer()
+        columns = self.fast_list_serializer()
         if columns is None or not yields_instances(queryset := self.filter_queryset(self.get_queryset())):
             return super().list(request, *args, **kwargs)
         page = self.paginate_queryset(columns.values(queryset))
@@ -66,7 +70,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().destroy(request, *args, **kwargs)
 
-    def columns_serializer(self) -> ColumnsSerializer | None:
+    def fast_list_serializer(self) -> ColumnsSerializer | None:
         """Return the faster serializer for lists; None where a part of the view or its serializer needs instances."""
         pagination: Any = self.pagination_class
         if pagination is None or not issubclass(pagination, KeysetPagination) or pagination.page_size is None:
@@ -79,7 +83,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return columns_serializer(serializer_class)
 
     def tagged(self, response: Response) -> Response:
-        """Add the `ETag`: the state of the row, for `If-Match`, and the content, for `If-None-Match`."""
+        """Add the `ETag`: hashes of the row, for `If-Match`, and of the body, for ConditionalGetMiddleware."""
         instance = getattr(getattr(self, "last_serializer", None), "instance", None)
         if isinstance(instance, models.Model) and not response.has_header("ETag"):
             state = state_of(instance)
@@ -98,6 +102,7 @@ OVERRIDABLE = ("get_serializer", "get_serializer_context", "get_paginated_respon
 
 def yields_instances(queryset: Any) -> bool:
     """Return whether this queryset yields model instances: not a list, a union or the result of `values()`."""
+    # Those three refuse `select_related`.
     try:
         return isinstance(queryset.select_related(None), QuerySet)
     except (AttributeError, NotSupportedError, TypeError):
@@ -113,7 +118,7 @@ def lock(instance: models.Model) -> None:
 
 
 def state_of(instance: models.Model) -> str:
-    """Return a hash of the row's columns and many-to-many relations: the same in every representation and host."""
+    """Return a hash of the row's columns and many-to-many relations, the same in every representation and host."""
     if deferred := instance.get_deferred_fields():
         # The state must not depend on which fields have been loaded.
         instance.refresh_from_db(fields=deferred)

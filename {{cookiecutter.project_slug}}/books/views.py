@@ -51,7 +51,7 @@ class BookListView(TemplateView):
 
 
 def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:
-    """Return the number of results, or None if counting could be slow: above MAX_COUNTED books in the library."""
+    """Return the number of results; None if they fill several pages of more than MAX_COUNTED books, which is slow."""
     if page.next is None and page.previous is None:
         return len(page.rows)
     if Book.objects.order_by()[: MAX_COUNTED + 1].count() > MAX_COUNTED:

@@ -21,10 +21,11 @@ from django.db.models.lookups import GreaterThan, LessThan
 
 from core.queryset_ordering import is_reversed, ordering_of
 
-# How many rows of a filtered list are read along the ordering before all matching rows are sorted.
+# In a filtered list: how many rows to search in the order of the index, before sorting all matching rows instead.
 MAX_CANDIDATES = 3_000
 
-# A client sends the cursor back in a URL: only those that we have signed are read.
+# A cursor is a signed JSON list: the ordering, whether it leads backwards, and the values of a row in the columns of
+# the ordering, such as ["title,id", false, "Emma", 7]. Clients send it back in a URL, so only signed ones are read.
 SIGNER = signing.Signer(salt="core.keyset")
 
 # JSON has no types for these.
@@ -43,7 +44,7 @@ class InvalidCursorError(ValueError):
 
 
 class Row(Func):
-    """Several columns or values compared as one: `(a, b) < (x, y)` in SQL."""
+    """A row value of SQL: `(a, b) < (x, y)` compares several columns at once."""
 
     function = ""
     output_field: Field = Field()
@@ -51,7 +52,7 @@ class Row(Func):
 
 @dataclass(frozen=True)
 class KeysetPage:
-    """The rows of a page and the cursors of its neighbours: None where there is none, "" for the first page."""
+    """The rows of a page, and the cursors of its neighbours: None if there is no such page, "" for the first page."""
 
     rows: list[Any]
     next: str | None
@@ -71,7 +72,7 @@ class Key:
     # What has to be annotated for the attribute, if the row does not have it already.
     expression: Any = None
     attribute: str = ""
-    # Set if the ordering itself says where null values go; the database's default can use an index.
+    # Whether the ordering itself places null values. If not, the database's default applies, which an index can serve.
     explicit_nulls: bool = False
 
     def __neg__(self) -> "Key":
@@ -89,7 +90,7 @@ class Key:
         return Q(**({f"{self.lookup}__isnull": True} if value is None else {self.lookup: value}))
 
     def beyond(self, value: Any) -> Iterator[Q]:
-        """The conditions of the rows after `value`, in their order."""
+        """Yield the conditions for the rows after `value`, in the order of the rows."""
         if value is not None:
             yield Q(**{f"{self.lookup}__{'lt' if self.descending else 'gt'}": value})
             if self.nullable and not self.nulls_first:
@@ -103,24 +104,24 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     The ordering may have several parts, relations, annotations, expressions and nullable columns; ties are ordered by
     the primary key. An `Index` on its columns followed by the primary key makes every page cost the same.
-    Dictionaries (`.values()`) need the columns of the ordering and the primary key. Rows that have neither, such as
-    groups, unions, slices and a random ordering (`?`) are paged by position instead.
+    Dictionaries (`.values()`) need every column of the ordering and the primary key. If one is missing, as in groups,
+    and for lists, unions, slices and a random ordering (`?`), a page starts at a row number, as with OFFSET.
 
-    `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` means that a filter applies: if
-    few rows match, scanning the index may take long. Raises InvalidCursorError.
+    `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` says that a filter applies, so
+    that few rows may match: see `filtered_rows`. Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     name = ",".join(str(key.order) for key in keys) if keys else "position"
-    signature, backwards, *values = read_cursor(cursor) if cursor else (name, False)
-    if signature not in {name, "position"}:
+    ordering, backwards, *values = read_cursor(cursor) if cursor else (name, False)
+    if ordering not in {name, "position"}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
-    if keys is None or signature == "position":
+    if keys is None or ordering == "position":
         return page_by_position(queryset, size, *values)
     walked = [-key for key in keys] if backwards else keys
     try:
         ordered = in_order(queryset, walked)
     except (NotSupportedError, TypeError):
-        # A union cannot be annotated, and a slice not be ordered.
+        # A union cannot be annotated, nor a slice ordered again.
         return page_by_position(queryset, size)
     try:
         rows = rows_after(ordered, walked, values, size + 1, filtered)
@@ -138,14 +139,14 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     if backwards:
         rows.reverse()
     if not rows:
-        # All rows beyond the cursor were deleted: link back to the nearest page that still has rows.
+        # The list is empty, or all rows beyond the cursor were deleted: link back to the nearest page that has rows.
         end = SIGNER.sign_object([name, True])
         return KeysetPage([], "" if backwards else None, end if values and not backwards else None)
     has_next, has_previous = (bool(values), more) if backwards else (more, bool(values))
     return KeysetPage(
         rows,
-        next=SIGNER.sign_object([name, False, *position(rows[-1], keys)]) if has_next else None,
-        previous=SIGNER.sign_object([name, True, *position(rows[0], keys)]) if has_previous else None,
+        next=SIGNER.sign_object([name, False, *key_values(rows[-1], keys)]) if has_next else None,
+        previous=SIGNER.sign_object([name, True, *key_values(rows[0], keys)]) if has_previous else None,
     )
 
 
@@ -164,7 +165,7 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
     """Return the queryset ordered by the keys, with an annotation for each value that its rows would not have."""
     queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
     if is_reversed(queryset):
-        # The keys have the direction already.
+        # The keys include this reversal already: undo it.
         queryset = queryset.reverse()
     return queryset.order_by(*(key.order for key in keys))
 
@@ -172,7 +173,7 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
 def rows_after(
     queryset: QuerySet[Any], keys: Sequence[Key], values: list[Any], count: int, filtered: bool
 ) -> list[Any]:
-    """Return the first `count` rows after the given values of the keys, or the first rows of all without values."""
+    """Return the first `count` rows after these values of the keys, or the first ones of all if there are none."""
     if not comparable(keys):
         rows: list[Any] = []
         for segment in segments(keys, values):
@@ -187,13 +188,13 @@ def rows_after(
 
 
 def comparable(keys: Sequence[Key]) -> bool:
-    """Whether one comparison of rows finds what comes after a row: own columns, never null, all in one direction."""
+    """Whether a single comparison of row values finds the next rows: own columns, not nullable, one direction."""
     directions = {key.descending for key in keys}
     return len(directions) == 1 and all(key.column and not key.nullable for key in keys)
 
 
 def compare(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> Q:
-    """The condition of the rows after these values, or before them."""
+    """Return the condition for the rows after these values, or before them."""
     lookup = LessThan if keys[0].descending != before else GreaterThan
     row = Row(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
     return Q(lookup(Row(*(F(key.lookup) for key in keys)), row))
@@ -215,11 +216,11 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
 
 
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
-    """Return the first `count` rows of a filtered queryset, also where the filter matches few or clustered rows.
+    """Return the first `count` rows of a filtered queryset, without a slow scan if matches are few or clustered.
 
-    The planner assumes that matching rows are uniformly distributed. If they are clustered at the end of the ordering,
-    it walks through the whole index; if there are many, it may sort all of them. So look among the next
-    MAX_CANDIDATES rows of the index first, and sort every match only if they do not fill the page.
+    The database's planner assumes that matching rows are uniformly distributed. If they are clustered at the end of
+    the ordering, it walks through the whole index; if there are many, it may sort all of them. So look among the next
+    MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
     """
     names = [key.lookup for key in keys]
     candidates = queryset.model._base_manager.using(queryset.db).filter(after)
@@ -272,7 +273,7 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
 
 
 def name_attribute(key: Key, free: str) -> Key:
-    """Say where a row has the value of the key: under its own name, or annotated as `free`."""
+    """Return the key with its `attribute`: its own name, or the unused name `free` for an annotation."""
     if key.column:
         return replace(key, attribute=key.column.attname)
     if key.expression is not None:
@@ -285,7 +286,10 @@ def name_attribute(key: Key, free: str) -> Key:
 
 
 def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool = False) -> list[Key]:
-    """Return the keys of one item of an ordering: several for a relation whose model has an ordering, [] for "?"."""
+    """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
+
+    [] if there is no way to seek in it, such as "?".
+    """
     descending, nulls_first = flipped, None
     if isinstance(item, OrderBy):
         descending = item.descending != flipped
@@ -308,7 +312,7 @@ def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool 
 
 
 def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
-    """Find the field that the key's path leads to, from this model on."""
+    """Return the keys for the path `key.lookup`, which starts at this model."""
     path = key.lookup.split("__")
     field: Any = None
     within: Any = model
@@ -342,15 +346,15 @@ def identifies(row: Any, keys: Sequence[Key]) -> bool:
     return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
 
 
-def position(row: Any, keys: Sequence[Key]) -> list[Any]:
-    """Return the row's values of the keys, as JSON has them."""
+def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
+    """Return the row's values of the keys, in a form that JSON can hold."""
     if isinstance(row, dict):
         return [encode(row[key.attribute]) for key in keys]
     return [encode(getattr(row, key.attribute)) for key in keys]
 
 
 def encode(value: Any) -> Any:
-    """The value as JSON has it."""
+    """Return the value in a form that JSON can hold."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, timedelta):
@@ -360,7 +364,7 @@ def encode(value: Any) -> Any:
 
 
 def read_cursor(cursor: str) -> list[Any]:
-    """Return the signature of the ordering, whether the cursor leads backwards, and the values of its row."""
+    """Return the ordering, whether the cursor leads backwards, and the values of its row, or the row number."""
     try:
         name, backwards, *values = SIGNER.unsign_object(cursor)
         values = [DECODERS.get(value[0], str)(value[1]) if isinstance(value, list) else value for value in values]

@@ -1,4 +1,4 @@
-"""What happens to every request and response: a request id, security headers, and bodies that Django would misread."""
+"""Middleware: request ids, security headers, slash redirects, and refusal of requests that Django would misread."""
 
 import math
 import re
@@ -30,7 +30,7 @@ HEADERS = {
 class RequestIDMiddleware:
     """Use the id that a proxy sends in `X-Request-ID` if it is well-formed, else create one.
 
-    Also pass the client's address on to the server's access log, by the WSGI environment.
+    Also pass the client's address on to the server's access log, through the WSGI environment.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -39,7 +39,7 @@ class RequestIDMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = request.headers.get(REQUEST_ID_HEADER, "")
         current = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
-        # Not reset afterwards: Django logs an error response after the last middleware.
+        # Not reset afterwards: Django logs an error response after all middleware has run.
         request_id.set(current)
         request.META["client_address"] = forwarded_address(request)
         response = self.get_response(request)
@@ -50,9 +50,9 @@ class RequestIDMiddleware:
 class RequestBodyMiddleware:
     """Refuse requests that Django or the database would misread or fail on.
 
-    413 for a body above `MAX_UPLOAD_SIZE`: Django writes uploads to the disk before any view runs.
-    411 for a chunked body, which Django takes for an empty one.
-    415 for text in another encoding than UTF-8.
+    413 for a body above `MAX_UPLOAD_SIZE`: Django itself does not limit uploaded files.
+    411 for a chunked body, which Django reads as empty.
+    415 for text in an encoding other than UTF-8.
     400 for a cookie with a NUL character, which PostgreSQL does not store.
     """
 

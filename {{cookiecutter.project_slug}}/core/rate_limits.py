@@ -1,4 +1,4 @@
-"""Rate limits that count exactly, in the cache."""
+"""Rate limits, counted in the cache: exactly, if all processes share it."""
 
 import logging
 import time
@@ -17,9 +17,9 @@ SECONDS = {"sec": 1, "min": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
 def seconds_to_wait(key: str, rate: str) -> float:
     """Count one more event for `key` and return 0.0, or the seconds until the next window if `rate` is exceeded.
 
-    `rate` is a number of events per period, such as "10/min". Windows start at multiples of the period and are counted
-    by the cache's atomic increment; a client that uses up the end of a window and the start of the next one gets
-    twice the rate at once. Without a working cache nothing is limited, and the log says so.
+    `rate` is a number of events per period, such as "10/min". Windows start at multiples of the period, and the
+    cache's atomic increment counts the events in them. A client that uses up the end of a window and the start of the
+    next one gets twice the rate at once. Without a working cache nothing is limited, and a warning is logged.
     """
     number, duration = parse(rate)
     now = time.time()
@@ -34,7 +34,7 @@ def seconds_to_wait(key: str, rate: str) -> float:
 
 
 def forget(key: str, rate: str) -> None:
-    """Take back the last event that `seconds_to_wait` has counted for `key`."""
+    """Take back one event of `key` in the current window, if the cache works."""
     with suppress(Exception):
         cache.decr(window_of(key, parse(rate)[1], time.time()))
 
@@ -51,7 +51,7 @@ def window_of(key: str, duration: int, now: float) -> str:
 
 
 def forwarded_address(request: HttpRequest) -> str:
-    """Return the client's IP address, as the outermost of TRUSTED_PROXIES reports it.
+    """Return the client's IP address, as the outermost trusted proxy reports it (TRUSTED_PROXIES), without a port.
 
     The result is not validated: it is whatever text the proxy has sent.
     """
@@ -67,10 +67,10 @@ def forwarded_address(request: HttpRequest) -> str:
     return text
 
 
-def client_address(request: HttpRequest) -> str:
-    """Return the client's IP address for counting: that of an IPv6 client is its /64 network.
+def client_network(request: HttpRequest) -> str:
+    """Return what a client is counted by: its IPv4 address, or its IPv6 network of 64 bits.
 
-    An IPv6 client has all addresses of its network, so that limits by single addresses would not hold.
+    An IPv6 client can use any address of its network, and so evade a limit for each address.
     """
     text = forwarded_address(request)
     try:

@@ -11,7 +11,8 @@ from django.db import OperationalError, ProgrammingError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# PostgreSQL's trigram index has every group of three characters: of `emma` it has `emm` and `mma`.
+# PostgreSQL's trigram index has every group of three characters, also with the space in front: for `emma` it has
+# ` em`, `emm` and `mma`.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -41,9 +42,9 @@ def normalize(text: str) -> str:
 
 
 class SearchField(models.TextField):
-    """The normalized words of the columns `sources`; `icontains` matches rows that contain every search term.
+    """The normalized words of the text columns `sources`; `icontains` matches rows that contain every search term.
 
-    `save()` of a whole row and `bulk_create()` keep it up to date. `update()`, `bulk_update()`, fixtures and
+    `save()` without `update_fields` and `bulk_create()` keep it up to date. `update()`, `bulk_update()`, fixtures and
     `save(update_fields=…)` without it do not: `manage.py rebuild_search` repairs the rows.
     """
 
@@ -69,8 +70,8 @@ class SearchField(models.TextField):
 class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
-    Terms of three characters or more are found anywhere in a word, shorter ones only at its start: the trigram index
-    finds them by the space in front. Terms without a letter or digit, such as `&`, are ignored. The lookup replaces
+    Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where the
+    space in front completes a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup replaces
     `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 
@@ -83,7 +84,7 @@ class ContainsWords(models.Lookup):
             # Every row matches.
             return "1 = 1", ()
         conditions = " AND ".join([f"{column} LIKE %s"] * len(words))
-        # Words have letters and digits only, so that LIKE needs no escaping.
+        # Words have letters and digits only, so LIKE needs no escaping.
         patterns = [f"%{word}%" if len(word) >= TRIGRAM else f"% {word}%" for word in words]
         return f"({conditions})", tuple(value for pattern in patterns for value in (*params, pattern))
 
@@ -116,8 +117,7 @@ class AddSearchIndex(Operation):
     """A trigram index for a `SearchField` on PostgreSQL; other databases read every row.
 
     `CREATE INDEX CONCURRENTLY` does not block writes and cannot run in a transaction: set `atomic = False` in the
-    migration. An interrupted one can be run again.
-    Raises CommandError if the extension pg_trgm cannot be created or found.
+    migration. An interrupted migration can be run again. Raises CommandError if the index cannot be created.
     """
 
     reversible = True
@@ -130,12 +130,12 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing: the model does not have the index, because other databases do not know its type."""
+        """Change nothing: the index is not in the model's Meta, because only PostgreSQL knows its type."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":
             return
-        # An interrupted build leaves an invalid index behind.
+        # An interrupted build leaves an invalid index behind: drop it first.
         self.database_backwards(app_label, schema_editor, from_state, to_state)
         table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
         try:
@@ -147,7 +147,7 @@ class AddSearchIndex(Operation):
         except (OperationalError, ProgrammingError) as error:
             reason = str(error).splitlines()[0]
             raise CommandError(
-                f"Search needs the extension pg_trgm, which this user cannot create or find ({reason}). Let an "
+                f"The search index cannot be created: {reason}. If the extension pg_trgm is missing, let an "
                 "administrator run 'CREATE EXTENSION pg_trgm' in a schema of the search path, then migrate again."
             ) from error
 

@@ -85,7 +85,7 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. To write, a user must be logged in and have Django's permission, such as `add_book`.
+    # Everybody may read. To write, a user must be logged in and have Django's permission for it, such as `add_book`.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # The column `Book.search`, with the words of title, subtitle and author.

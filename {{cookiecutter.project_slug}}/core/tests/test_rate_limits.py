@@ -8,7 +8,7 @@ import pytest
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import RequestFactory
 
-from core.rate_limits import client_address, forget, seconds_to_wait
+from core.rate_limits import client_network, forget, seconds_to_wait
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_nothing_is_limited_while_the_cache_is_down_and_the_log_says_so(monkeypa
 def address(remote: str, forwarded: str | None = None) -> str:
     """Return the IP address of a client whose request came from `remote` with this `X-Forwarded-For`."""
     headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
-    return client_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR=remote))
+    return client_network(RequestFactory().get("/", headers=headers, REMOTE_ADDR=remote))
 
 
 @pytest.mark.parametrize(
