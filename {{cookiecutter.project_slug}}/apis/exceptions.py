@@ -86,7 +86,10 @@ def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | 
 
 
 def field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """Flatten the nested lists and dictionaries of a ValidationError; a field in a list is `authors.0.name`."""
+    """Flatten the nested lists and dictionaries of a ValidationError.
+
+    A field in a list is named like `authors.0.name`.
+    """
     if isinstance(detail, dict):
         for name, inner in detail.items():
             yield from field_errors(inner, f"{path}.{name}" if path else str(name))
@@ -119,7 +122,7 @@ def is_conflict(error: IntegrityError) -> bool:
 
 
 def translate(error: Exception) -> Exception:
-    """Return DRF's exception for one of Django's that the API responds to, else the error itself."""
+    """Translate Django's errors that have a response of their own into DRF's; return any other error unchanged."""
     translated: Exception = error
     match error:
         case IntegrityError() if is_conflict(error):
@@ -151,7 +154,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         code, detail = exception.default_code, str(exception.default_detail)
         if isinstance(exception, ValidationError):
             detail = "The request has errors."
-            # The same conflict as that of the database, but a validator has found it.
+            # A validator has found the conflict before the database did.
             if errors and all(error["code"] == "unique" for error in errors):
                 response.status_code = HTTPStatus.CONFLICT
                 code, detail = Conflict.default_code, Conflict.default_detail
@@ -193,9 +196,11 @@ class ProblemMiddleware:
         status = response.status_code
         if not request.path_info.startswith(PREFIX) or status < HTTPStatus.BAD_REQUEST:
             return response
+        # A view of DRF has responded already. With DEBUG, keep the page with the traceback.
         if hasattr(response, "accepted_renderer") or (settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
             return response
         response.content = json.dumps(problem(status, *self.TEXTS.get(status, self.UNKNOWN)))
         response.headers["Content-Type"], response.headers["Content-Length"] = MEDIA_TYPE, str(len(response.content))
+        # That of the page that was replaced.
         response.headers.pop("ETag", None)
         return response

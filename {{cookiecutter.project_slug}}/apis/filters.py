@@ -38,8 +38,8 @@ class StrictQueryParameters(BaseFilterBackend):
             return queryset
         known = {*parameters_without_filtersets(view), *(own or ())}
         known.update(*(single_parameters(filterset) for filterset in filtersets(view, queryset)))
-        # The names first: building forms to ask their widgets is slower, and few filters, such as a range with
-        # `price_min` and `price_max`, have several parameters.
+        # First compare names. Only filters with several parameters, such as `price_min` and `price_max`, need a form
+        # whose widgets are asked, which is slower.
         unknown = [name for name in request.query_params if name not in known]
         unknown = [name for name in unknown if not is_part_of_filter(name, view, queryset)]
         if unknown:
@@ -74,7 +74,7 @@ def filtersets(view: Any, queryset: QuerySet[Any]) -> Iterator[type[FilterSet]]:
 
 
 def single_parameters(filterset: type[FilterSet]) -> Iterator[str]:
-    """Yield the filters that read one parameter, of the same name; a range reads others, such as `price_min`."""
+    """Yield the names of filters that read one parameter of that name; a range reads others, such as `price_min`."""
     for name, filter_ in filterset.base_filters.items():
         if not issubclass(filter_.field_class, MultiValueField):
             yield name
@@ -89,7 +89,10 @@ def suffixed_parameters(view: Any, queryset: QuerySet[Any]) -> Iterator[str]:
 
 
 def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> bool:
-    """Whether a filter with several parameters, such as a range, reads this one: its form's widget knows."""
+    """Whether a filter with several parameters, such as a range, reads this one.
+
+    If so, the widget of its form no longer counts the value as omitted when the parameter is there.
+    """
     for filterset in filtersets(view, queryset):
         for name, field in filterset(queryset=queryset).form.fields.items():
             omitted = field.widget.value_omitted_from_data
@@ -99,7 +102,7 @@ def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> boo
 
 
 class LazyDjangoFilterBackend(DjangoFilterBackend):
-    """django-filter's backend, without building a form for a request that does not filter.
+    """django-filter's backend, which builds no form for a request that does not filter.
 
     The form would take a quarter of the CPU time of a list (docs/performance.md of the template).
     A filter set with code of its own is always used, because it may filter without any parameter, too.

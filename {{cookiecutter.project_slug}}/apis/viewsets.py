@@ -26,11 +26,11 @@ STATE = re.compile(r'"([0-9a-f]{32})\.')
 class ConditionalModelViewSet(viewsets.ModelViewSet):
     """DRF's ModelViewSet with transactions, row locks, `If-Match` and `ETag`.
 
-    Lists of plain columns take a fast path: see `apis.serializers`. DRF's own class can be used instead.
+    Lists of plain columns take a fast path: see `apis.serializers`. A view set can use DRF's class instead.
     """
 
     def get_object(self) -> Any:
-        """Return the row, locked for a write in a transaction.
+        """Return the row; a write in a transaction locks it first.
 
         Raises PreconditionFailed if `If-Match` names another state of the row.
         """
@@ -45,6 +45,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return instance
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        # `tagged` reads the instance from it.
         self.last_serializer = super().get_serializer(*args, **kwargs)
         return self.last_serializer
 
@@ -71,7 +72,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return super().destroy(request, *args, **kwargs)
 
     def fast_list_serializer(self) -> ColumnsSerializer | None:
-        """Return the faster serializer for lists; None where a part of the view or its serializer needs instances."""
+        """Return the faster serializer for lists; None if the view or its serializer needs model instances."""
         pagination: Any = self.pagination_class
         if pagination is None or not issubclass(pagination, KeysetPagination) or pagination.page_size is None:
             return None
@@ -118,7 +119,7 @@ def lock(instance: models.Model) -> None:
 
 
 def state_of(instance: models.Model) -> str:
-    """Return a hash of the row's columns and many-to-many relations, the same in every representation and host."""
+    """Return a hash of the row's columns and many-to-many relations, the same for every representation and host."""
     if deferred := instance.get_deferred_fields():
         # The state must not depend on which fields have been loaded.
         instance.refresh_from_db(fields=deferred)

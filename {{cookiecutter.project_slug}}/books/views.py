@@ -51,9 +51,13 @@ class BookListView(TemplateView):
 
 
 def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:
-    """Return the number of results; None if they fill several pages of more than MAX_COUNTED books, which is slow."""
+    """Return the number of results; None if counting would be slow.
+
+    That is so if they fill several pages and there are more than MAX_COUNTED books.
+    """
     if page.next is None and page.previous is None:
         return len(page.rows)
+    # The slice stops the count there.
     if Book.objects.order_by()[: MAX_COUNTED + 1].count() > MAX_COUNTED:
         return None
     return books.count()

@@ -1,6 +1,6 @@
 """Keyset pagination: a page starts after the last row of the previous one, found by an index, not by an OFFSET.
 
-Every page of an indexed ordering costs the same, and concurrent inserts and deletes neither repeat nor skip a row.
+Every page of an indexed ordering costs the same, and concurrent inserts and deletes cause no repeated or skipped row.
 https://use-the-index-luke.com/no-offset
 """
 
@@ -21,7 +21,7 @@ from django.db.models.lookups import GreaterThan, LessThan
 
 from core.queryset_ordering import is_reversed, ordering_of
 
-# In a filtered list: how many rows to search in the order of the index, before sorting all matching rows instead.
+# In a filtered list: how many rows to examine in the order of the index before falling back to sorting all matches.
 MAX_CANDIDATES = 3_000
 
 # A cursor is a signed JSON list: the ordering, whether it leads backwards, and the values of a row in the columns of
@@ -69,13 +69,14 @@ class Key:
     nullable: bool = True
     # The field, if it is a column of the model's own table or of its parents'.
     column: Any = None
-    # What has to be annotated for the attribute, if the row does not have it already.
+    # The expression to annotate as `attribute`, if the row does not have it.
     expression: Any = None
     attribute: str = ""
     # Whether the ordering itself places null values. If not, the database's default applies, which an index can serve.
     explicit_nulls: bool = False
 
     def __neg__(self) -> "Key":
+        """Return the same key in the opposite direction."""
         return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
 
     @property
@@ -104,7 +105,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     The ordering may have several parts, relations, annotations, expressions and nullable columns; ties are ordered by
     the primary key. An `Index` on its columns followed by the primary key makes every page cost the same.
-    Dictionaries (`.values()`) need every column of the ordering and the primary key. If one is missing, as in groups,
+    Dictionaries (`.values()`) need every column of the ordering and the primary key. Without these (such as groups),
     and for lists, unions, slices and a random ordering (`?`), a page starts at a row number, as with OFFSET.
 
     `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` says that a filter applies, so
@@ -117,6 +118,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or ordering == "position":
         return page_by_position(queryset, size, *values)
+    # In the direction of reading.
     walked = [-key for key in keys] if backwards else keys
     try:
         ordered = in_order(queryset, walked)
@@ -128,7 +130,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     except (TypeError, ValueError, ValidationError) as error:
         if not values:
             raise
-        # A column has changed its type since.
+        # The type of a column has changed since the cursor was made.
         raise InvalidCursorError("The cursor was not made by this list.") from error
     if rows and not identifies(rows[0], keys):
         if values:
@@ -162,7 +164,7 @@ def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
 
 
 def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
-    """Return the queryset ordered by the keys, with an annotation for each value that its rows would not have."""
+    """Return the queryset ordered by the keys, with annotations for the values that its rows lack."""
     queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
     if is_reversed(queryset):
         # The keys include this reversal already: undo it.
@@ -173,7 +175,7 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
 def rows_after(
     queryset: QuerySet[Any], keys: Sequence[Key], values: list[Any], count: int, filtered: bool
 ) -> list[Any]:
-    """Return the first `count` rows after these values of the keys, or the first ones of all if there are none."""
+    """Return the first `count` rows after these values of the keys, or the first `count` if there are none."""
     if not comparable(keys):
         rows: list[Any] = []
         for segment in segments(keys, values):
@@ -203,7 +205,8 @@ def compare(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False)
 def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
     """Yield filters that, run one after the other, return every row after these values, in order.
 
-    Each is a range of an index on the keys, which one condition with OR would not be.
+    Each is a range of an index on the keys, which one condition with OR would not be. After ("Emma", 7) they are
+    `title = 'Emma' AND id > 7` and `title > 'Emma'`.
     """
     if not values:
         yield Q()
@@ -246,7 +249,7 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
 
 
 def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
-    """Return the parts of the queryset's ordering, the primary key last; None if there is no way to seek in it."""
+    """Return the parts of the queryset's ordering, the primary key last; None if keyset pagination cannot use it."""
     # PostgreSQL and Oracle sort null values as the largest, others as the smallest.
     nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
     model: Any = queryset.model
@@ -288,7 +291,7 @@ def name_attribute(key: Key, free: str) -> Key:
 def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool = False) -> list[Key]:
     """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
 
-    [] if there is no way to seek in it, such as "?".
+    [] if keyset pagination cannot use it, such as "?".
     """
     descending, nulls_first = flipped, None
     if isinstance(item, OrderBy):
@@ -342,7 +345,7 @@ def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
 
 
 def identifies(row: Any, keys: Sequence[Key]) -> bool:
-    """Whether the row is an instance, or a dictionary with its place in the ordering."""
+    """Whether the row has every value that a cursor needs: an instance, or a dictionary with all keys."""
     return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
 
 

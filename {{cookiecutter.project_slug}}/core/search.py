@@ -11,8 +11,8 @@ from django.db import OperationalError, ProgrammingError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# PostgreSQL's trigram index has every group of three characters, also with the space in front: for `emma` it has
-# ` em`, `emm` and `mma`.
+# PostgreSQL's trigram index has every group of three characters. It pads words with spaces: `emma` gives ` em`, `emm`,
+# `mma` and others.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -42,10 +42,10 @@ def normalize(text: str) -> str:
 
 
 class SearchField(models.TextField):
-    """The normalized words of the text columns `sources`; `icontains` matches rows that contain every search term.
+    """The normalized words of the columns `sources`; `icontains` matches rows that contain every search term.
 
-    `save()` without `update_fields` and `bulk_create()` keep it up to date. `update()`, `bulk_update()`, fixtures and
-    `save(update_fields=…)` without it do not: `manage.py rebuild_search` repairs the rows.
+    `bulk_create()`, and `save()` without `update_fields`, keep it up to date. `update()`, `bulk_update()`, fixtures
+    and `save(update_fields=…)` without it do not: `manage.py rebuild_search` repairs the rows.
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -57,7 +57,10 @@ class SearchField(models.TextField):
         return name, path, args, {**kwargs, "sources": self.sources}
 
     def words(self, instance: models.Model) -> str:
-        """Return the value for this row. The leading space lets `% ab%` match the first word, too."""
+        """Return the value for this row.
+
+        It starts with a space, so that the pattern `% ab%` of a short term finds the first word, too.
+        """
         return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
@@ -70,9 +73,9 @@ class SearchField(models.TextField):
 class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
-    Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where the
-    space in front completes a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup replaces
-    `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
+    Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
+    they make a trigram with the space in front. Terms without a letter or digit, such as `&`, are ignored. The lookup
+    replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 
     lookup_name = "icontains"

@@ -91,5 +91,5 @@ class BookViewSet(ConditionalModelViewSet):
     # The column `Book.search`, with the words of title, subtitle and author.
     search_fields = ("search",)
     ordering_fields = ("title", "author", "created_at")
-    # An id is a number: anything else is an unknown URL.
+    # An id is a number: anything else is a 404.
     lookup_value_converter = "int"
