@@ -17,8 +17,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The files that take longest, in the order in which they begin, so that no process has one to itself at the end.
 LONGEST = [
-    *("test_containers", "test_swarm", "test_deploy", "test_operate_containers", "test_proxy", "test_https"),
-    *("test_checks", "test_versions", "test_first_week", "test_served", "test_api_served", "test_readme"),
+    *("test_containers", "test_mutations", "test_deploy", "test_readme", "test_own_app", "test_startapp"),
+    *("test_swarm", "test_operate_containers", "test_first_week", "test_versions", "test_proxy", "test_tour"),
+    *("test_served", "test_pages", "test_drf_guide", "test_browser", "test_answers_accepted", "test_api_served"),
 ]
 
 

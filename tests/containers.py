@@ -224,7 +224,7 @@ class Responses:
 
 
 @contextlib.contextmanager
-def loading(stack: Stack, pause: float = 0.02) -> Iterator[Responses]:
+def loading(stack: Stack, pause: float = 0.05) -> Iterator[Responses]:
     """Read and create books from before the block until after it, in two threads each, one request after the other."""
     responses = Responses()
     stop = threading.Event()

@@ -58,7 +58,7 @@ def test_a_new_version_replaces_the_old_one_without_a_failed_request(stack: Stac
     stack.up("--scale", "web=2")
     before = stack.ids()
     with version(stack, "core/templates/base.html", "</body>", "<!-- deployed --></body>"):
-        with loading(stack, pause=0.002) as responses:
+        with loading(stack, pause=0.01) as responses:
             assert deploy(stack).splitlines()[-1] == DONE
         assert "<!-- deployed -->" in stack.get().text
         after = stack.ids()

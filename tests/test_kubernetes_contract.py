@@ -128,7 +128,7 @@ def test_the_server_has_time_to_stop(manifests: Manifests) -> None:
 
 def test_each_variable_is_one_that_the_project_reads(manifests: Manifests) -> None:
     settings = manifests.project.read("django_project/settings.py")
-    read = set(re.findall(r'env\.\w+\("(\w+)"', settings.replace("env.str(\n        ", "env.str(")))
+    read = set(re.findall(r'env\.\w+\(\s*"(\w+)"', settings))
     # gunicorn's own: https://gunicorn.org/reference/settings/
     read.add("GUNICORN_CMD_ARGS")
     web, migrate = variables(manifests, *WEB), variables(manifests, *MIGRATE)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from baking import Bake
+from baking import Bake, BakedProject
 
 
 @dataclass(frozen=True)
@@ -206,8 +206,8 @@ MUTATIONS = {
     ),
     "list counts its rows": Mutation(
         KEYSET,
-        "    signature, backwards, *values =",
-        "    queryset.count()\n    signature, backwards, *values =",
+        "    ordering, backwards, *values =",
+        "    queryset.count()\n    ordering, backwards, *values =",
         BOOKS_API,
     ),
     # Search.
@@ -221,8 +221,16 @@ MUTATIONS = {
 }
 
 
+@pytest.fixture(scope="module")
+def project(bake: Bake) -> BakedProject:
+    return bake()
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
-def test_the_tests_of_a_project_notice(bake: Bake, mutation: Mutation) -> None:
-    project = bake()
+def test_the_tests_of_a_project_notice(project: BakedProject, mutation: Mutation) -> None:
+    before = project.read(mutation.file)
     project.edit(mutation.file, mutation.old, mutation.new)
-    project.run("python", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", mutation.tests, status=1)
+    try:
+        project.run("python", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", mutation.tests, status=1)
+    finally:
+        (project.path / mutation.file).write_text(before, encoding="utf-8")

@@ -101,10 +101,10 @@ def test_the_first_administrator_can_log_in(stack: Stack, follow: Callable[[str]
 
 def test_the_command_to_go_back_serves_the_version_before(stack: Stack, follow: Callable[[str], str]) -> None:
     commit = "git add --all && git commit --quiet --message Change"
-    stack.project.run("sh", "-ec", f"git init --quiet && {commit}", **AUTHOR)
+    stack.project.run("sh", "-ec", f"git init --quiet && {commit}", status=0, **AUTHOR)
     stack.project.edit("core/templates/base.html", "</body>", "<!-- newer --></body>")
     try:
-        stack.project.run("sh", "-ec", commit, **AUTHOR)
+        stack.project.run("sh", "-ec", commit, status=0, **AUTHOR)
         stack.project.run("sh", "deploy.sh", **stack.variables)
         assert "<!-- newer -->" in stack.get().text
         follow(block(stack.project, "Deploy, and go back"))
