@@ -48,6 +48,7 @@ core/search.py core/management/commands/rebuild_search.py core/tests/test_search
 """
 NO_BOOKS = "core/templates/home.html core/tests/test_home.py core/urls.py"
 APIS = """
+docs/api.md
 apis/__init__.py apis/admin.py apis/apps.py apis/authentication.py apis/checks.py apis/exceptions.py apis/filters.py
 apis/models.py apis/overrides.py apis/pagination.py apis/parsers.py apis/permissions.py apis/schema.py
 apis/serializers.py apis/throttling.py apis/urls.py apis/views.py apis/viewsets.py

@@ -54,9 +54,9 @@ def test_the_commands_of_deployment(fresh: BakedProject) -> None:
         assert http_get(f"http://127.0.0.1:{port}/").status_code == 200
 
 
-def subsection(project: BakedProject, heading: str) -> str:
-    """The text of the README below a heading, up to the next one."""
-    return re.split(r"\n##+ ", project.read("README.md").split(f"# {heading}\n")[1])[0]
+def subsection(project: BakedProject, heading: str, page: str = "README.md") -> str:
+    """The text of a page below a heading, up to the next one."""
+    return re.split(r"\n##+ ", project.read(page).split(f"# {heading}\n")[1])[0]
 
 
 def code(text: str, language: str) -> list[tuple[str, str]]:
@@ -74,7 +74,7 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
     [(name, shown)] = code(resource, "python")
     assert project.read(name) == shown
     [finish] = re.findall(r"```sh\n(.*?)```", resource, re.S)
-    [(name, lines)] = code(subsection(project, "Add a version"), "python")
+    [(name, lines)] = code(subsection(project, "Add a version", "docs/api.md"), "python")
     assert name == "apis/urls.py"
     (project.path / name).write_text(project.read(name) + lines, encoding="utf-8")
     (project.path / "apis/v2").mkdir()

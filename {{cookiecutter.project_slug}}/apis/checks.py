@@ -1,4 +1,4 @@
-"""System checks that find a wrongly configured view set before a user's request does.
+"""System checks that find a misconfigured view set before a request does.
 
 https://docs.djangoproject.com/en/5.2/topics/checks/
 """
@@ -34,7 +34,7 @@ def viewsets() -> Iterator[Any]:
 
 
 def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
-    """Yield an error for each attribute that names what the model does not have."""
+    """Yield an error for each attribute that names a field which the model does not have."""
     queryset = getattr(viewset, "queryset", None)
     if queryset is None:
         return
@@ -53,7 +53,7 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
         try:
             return queryset.filter(**{f"{field}__icontains": ""})
         except FieldError:
-            # A lookup of its own.
+            # The name includes a lookup.
             return queryset.filter(**{field: ""})
 
     yield from failures("ordering", partial(order, queryset), getattr(viewset, "ordering", None))
@@ -72,7 +72,7 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
 def order(queryset: Any, name: Any) -> Any:
     """Order the queryset by a name or an expression. Raises FieldError if the model does not have it."""
     if isinstance(name, str) and name != "?":
-        # `order_by` does not look at what follows a relation.
+        # `order_by` does not check names that follow a relation.
         return queryset.alias(checked=F(name.lstrip("-")))
     return queryset.order_by(name)
 

@@ -1,4 +1,4 @@
-"""Tokens, with which programs authenticate. The database has only their digests: a leak does not reveal them."""
+"""Tokens, with which programs authenticate. The database stores only digests, so a leak does not reveal a token."""
 
 import hashlib
 import hmac
@@ -13,10 +13,10 @@ from django.utils import timezone
 
 
 class Token(models.Model):
-    """A credential of a user. Its 256 random bits cannot be guessed, so that a plain digest needs no salt."""
+    """A credential of a user. Its 256 random bits cannot be guessed, so the digest needs no salt."""
 
     digest = models.CharField(max_length=64, primary_key=True, editable=False)
-    # As in a session: a new password makes it stale. https://docs.djangoproject.com/en/5.2/topics/auth/default/
+    # As in a session: a new password changes the hash. https://docs.djangoproject.com/en/5.2/topics/auth/default/
     auth_hash = models.CharField(max_length=128, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tokens")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -30,18 +30,18 @@ class Token(models.Model):
 
     @staticmethod
     def digest_of(key: str) -> str:
-        """Return what is stored of a key: the 64 hexadecimal digits of its SHA-256."""
+        """Return what the database stores for a key: the 64 hexadecimal digits of its SHA-256."""
         return hashlib.sha256(key.encode()).hexdigest()
 
     @classmethod
     def issue(cls, user: AbstractBaseUser) -> tuple[str, "Token"]:
-        """Return a new key, which nobody can read again later, and its row.
+        """Create a token, and return its key, which cannot be read again later, and its row.
 
         Deletes the user's expired tokens, and the oldest ones above MAX_TOKENS_PER_USER.
         """
         now, key = timezone.now(), secrets.token_urlsafe(32)
         with transaction.atomic():
-            # Two logins at once must not both find room for one more.
+            # The lock keeps two simultaneous logins from exceeding the maximum together.
             get_user_model()._default_manager.select_for_update().get(pk=user.pk)
             own = cls.objects.filter(user=user)
             own.filter(expires_at__lte=now).delete()
@@ -56,6 +56,6 @@ class Token(models.Model):
         return key, token
 
     def is_current(self) -> bool:
-        """Whether the user's password is still that for which the token was issued."""
+        """Whether the user's password is the same as when the token was issued."""
         hashes = [self.user.get_session_auth_hash(), *self.user.get_session_auth_fallback_hash()]
         return any(hmac.compare_digest(self.auth_hash, current) for current in hashes)

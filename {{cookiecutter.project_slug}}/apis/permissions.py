@@ -9,7 +9,7 @@ from rest_framework.request import Request
 class IsAuthenticatedWithModelPermissions(IsAuthenticated):
     """Reading needs a logged-in user; writing through a view of a model also needs the permission for that model.
 
-    To open the reading of a view to all, give it
+    To let everybody read through a view, give it
     `permission_classes = [IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly]`.
     """
 

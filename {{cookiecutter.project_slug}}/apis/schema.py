@@ -10,18 +10,18 @@ from apis.viewsets import ConditionalModelViewSet
 
 PROBLEM = {
     "type": "object",
-    "description": "The body of every error: a problem of RFC 9457.",
+    "description": "The body of every error: a problem details object (RFC 9457).",
     "required": ["type", "title", "status", "code", "detail", "request_id"],
     "properties": {
         "type": {"type": "string", "default": "about:blank"},
         "title": {"type": "string", "description": "The name of the status."},
         "status": {"type": "integer"},
-        "code": {"type": "string", "description": "What is wrong, for programs; stable."},
-        "detail": {"type": "string", "description": "What is wrong, for people."},
+        "code": {"type": "string", "description": "The kind of error, for programs; stable."},
+        "detail": {"type": "string", "description": "A description of the error, for people."},
         "request_id": {"type": "string", "description": "Also in the log and in the header `X-Request-ID`."},
         "errors": {
             "type": "array",
-            "description": "The wrong fields of the request.",
+            "description": "The invalid fields of the request.",
             "items": {
                 "type": "object",
                 "required": ["field", "code", "detail"],
@@ -42,7 +42,7 @@ EXAMPLE = {
 
 
 def add_problem_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Give every operation the error response of the API, below those of success, and these their status as a text.
+    """Add the error response of the API to every operation, and a description to responses without one.
 
     A postprocessing hook of drf-spectacular.
     """
@@ -61,8 +61,9 @@ def add_problem_responses(result: dict[str, Any], generator: Any, request: Any, 
 
 
 def describe_one_body(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Describe each body as JSON alone, or as multipart if it has files: a postprocessing hook of drf-spectacular.
+    """Document one media type for each request body: JSON, or multipart if it has files.
 
+    A postprocessing hook of drf-spectacular.
     Views accept all media types of `DEFAULT_PARSER_CLASSES`, but clients generated for several of them fail.
     https://github.com/openapi-generators/openapi-python-client/issues/1276
     """

@@ -2,8 +2,8 @@
 
 Half of the work of a list is making model instances and walking through them field by field. If every field of a
 serializer shows a column unchanged, its fields get the values of `QuerySet.values()` instead. DRF handles everything
-else: a serializer, model or view that overrides something on the way, nested and computed fields, files, other
-relations.
+else: nested and computed fields, files, other relations, and any serializer, model or view that overrides a part of
+this.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ from core.keyset import ordering_keys
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
-    """What logs a user in."""
+    """The credentials that log a user in."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=4096, trim_whitespace=False, style={"input_type": "password"})
@@ -43,7 +43,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 
 
 def user_fields() -> list[str]:
-    """Return which of the usual fields the user model has: one of your own may lack some."""
+    """Return the usual fields that the user model has; a model of your own may lack some."""
     model = get_user_model()
     usual = dict.fromkeys(["id", model.USERNAME_FIELD, "email", "first_name", "last_name"])
     return [name for name in usual if any(field.name == name for field in model._meta.get_fields())]
@@ -57,7 +57,7 @@ class UserSerializer(serializers.ModelSerializer[Any]):
         fields = user_fields()
 
 
-# Fields that show a value without looking at the instance from which it comes.
+# Fields that show a value without reading the rest of the instance.
 VALUE_FIELDS = (
     serializers.BigIntegerField,
     serializers.BooleanField,
@@ -75,9 +75,9 @@ VALUE_FIELDS = (
     serializers.UUIDField,
 )
 SHOW_VALUES = {field.to_representation for field in VALUE_FIELDS}
-# A number that no URL contains by chance.
+# A number that no URL contains otherwise.
 EXAMPLE_KEY = 7_236_145_890_321_457
-# What a serializer can override to show something else than its fields.
+# What a serializer can override to show something other than its fields.
 OVERRIDABLE = ("__init__", "__new__", "data", "get_fields", "many_init", "to_representation")
 
 
@@ -100,7 +100,7 @@ class ColumnsSerializer:
         return queryset.values(*{column for _, _, column in self.fields} | keys)
 
     def data(self, rows: Iterable[dict[str, Any]], request: Request) -> list[dict[str, Any]]:
-        """Return what the serializer shows of these rows."""
+        """Return the serialized rows."""
         fields = [(name, column, representation_of(field, request)) for name, field, column in self.fields]
         return [
             {name: None if row[column] is None else represent(row[column]) for name, column, represent in fields}
@@ -123,8 +123,8 @@ def representation_of(field: Any, request: Request) -> Callable[[Any], Any]:
         instance: Any = SimpleNamespace(**{"pk": value, field.lookup_field: value})
         return cast("str", field.get_url(instance, cast("str", field.view_name), request, None))
 
-    # Reversing a URL is the slowest step of a row. URLs with integer keys differ only in the key: reverse one, fill in
-    # the rest.
+    # Reversing a URL is the slowest step of a row. URLs with integer keys differ only in the key: reverse one, and
+    # insert the other keys into it.
     with suppress(NoReverseMatch):
         before, *after = url_of(EXAMPLE_KEY).split(str(EXAMPLE_KEY))
         if len(after) == 1:
@@ -144,7 +144,7 @@ def iso_8601(time: datetime) -> str:
 
 
 def column_of(field: Any, model: type[Model]) -> str:
-    """Return the column that is all that the field shows, "" if there is none."""
+    """Return the one column that the field shows; "" if it shows anything else."""
     if type(field) is serializers.HyperlinkedIdentityField:
         name = field.lookup_field
         return model._meta.pk.attname if name == "pk" else name if is_column(name, model) else ""
@@ -156,7 +156,7 @@ def column_of(field: Any, model: type[Model]) -> str:
 
 
 def is_column(name: str, model: type[Model]) -> bool:
-    """Whether an instance has the column's value in an attribute of this name, as it comes from the database."""
+    """Whether an attribute of this name has the value of a column, as it comes from the database."""
     try:
         field: Any = model._meta.get_field(name)
     except FieldDoesNotExist:
@@ -168,7 +168,7 @@ def is_column(name: str, model: type[Model]) -> bool:
 
 @lru_cache(128)
 def columns_serializer(serializer_class: type[Any]) -> ColumnsSerializer | None:
-    """Return the equivalent for rows without instances; None if the serializer shows more than its fields' columns."""
+    """Return the faster equivalent of a serializer; None if it shows more than the columns of its fields."""
     if not issubclass(serializer_class, serializers.ModelSerializer):
         return None
     if overrides(serializer_class, serializers.ModelSerializer, *OVERRIDABLE):

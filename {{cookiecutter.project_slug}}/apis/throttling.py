@@ -1,4 +1,4 @@
-"""Throttles that count exactly: DRF documents that its own ones have a race between reading and writing the counter.
+"""Throttles with an atomic counter. DRF documents a race in its own, between reading and writing the counter.
 
 https://www.django-rest-framework.org/api-guide/throttling/#a-note-on-concurrency
 """
@@ -13,13 +13,13 @@ from core.rate_limits import client_network, seconds_to_wait
 
 
 class FixedWindowThrottle(BaseThrottle):
-    """Count the requests of `scope`, whose rate is in `DEFAULT_THROTTLE_RATES`. Subclasses say who is counted."""
+    """Count the requests of `scope`, whose rate is in `DEFAULT_THROTTLE_RATES`. Subclasses define who is counted."""
 
     scope: str
     seconds = 0.0
 
     def identity(self, request: Request) -> str | None:
-        """Return whose requests are counted together; None if this request is not counted."""
+        """Return the identity whose requests are counted together; None if this request is not counted."""
         raise NotImplementedError
 
     def allow_request(self, request: Request, view: Any) -> bool:

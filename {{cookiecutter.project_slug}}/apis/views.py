@@ -1,4 +1,4 @@
-"""The API's root, and logging in and out: what does not belong to a resource."""
+"""Views that belong to no resource: the API's root, logging in and out, and the current user."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ ADMINISTRATOR = {"id": 1, "username": "admin", "email": "", "first_name": "", "l
 
 
 class WrongCredentials(APIException):
-    """The same response for an unknown name, a wrong password and a user who may not log in."""
+    """The same for an unknown name, a wrong password and an inactive user, so that it reveals no account."""
 
     status_code = status.HTTP_401_UNAUTHORIZED
     default_code = "wrong_credentials"
@@ -56,7 +56,7 @@ class RootView(APIView):
 
 
 class TokenView(APIView):
-    """A token for a user's name and password; `DELETE` revokes the token that it is sent with."""
+    """Issue a token for a user name and password; `DELETE` revokes the token that the request has."""
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         # An old token that a client still sends must not prevent a login.

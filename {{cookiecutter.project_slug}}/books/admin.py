@@ -16,7 +16,7 @@ MAX_FOUND = 1_000
 
 
 class BoundedPaginator(Paginator):
-    """Pages of the first `LIMIT` rows: counting a large table, and skipping most of its rows, takes seconds."""
+    """Paginate only the first `LIMIT` rows: counting a large table, or skipping most of its rows, takes seconds."""
 
     LIMIT = 10_000
 

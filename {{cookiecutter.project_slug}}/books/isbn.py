@@ -9,7 +9,7 @@ from django.db import models
 
 
 def normalize_isbn(text: str) -> str:
-    """The 13 digits of an ISBN-10 or ISBN-13 that may hold hyphens and spaces.
+    """Return the 13 digits of an ISBN-10 or ISBN-13, which may have hyphens and spaces.
 
     Raises ValidationError if the text has another form or its check digit is wrong.
     """
@@ -28,12 +28,12 @@ def normalize_isbn(text: str) -> str:
 
 
 def check_digit(isbn: str) -> str:
-    """The thirteenth digit of an ISBN-13, from its first twelve."""
+    """Return the thirteenth digit of an ISBN-13, computed from the first twelve."""
     return str(-(sum(map(int, isbn[::2])) + 3 * sum(map(int, isbn[1::2]))) % 10)
 
 
 class ISBNFormField(forms.CharField):
-    """A form's text field whose value is normalized before anything else looks at it."""
+    """A form field whose value is normalized before any validator sees it."""
 
     def to_python(self, value: Any) -> str:
         text = super().to_python(value)

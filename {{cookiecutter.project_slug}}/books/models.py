@@ -20,8 +20,8 @@ class Book(models.Model):
 
     class Meta:
         ordering = ("title", "id")
-        # One for each ordering of a list, and one for the books of an author by title. The id breaks ties: without it,
-        # the next page could not start exactly after the last row.
+        # One for each ordering of a list, and one for the books of an author by title. The id makes each position
+        # unique, so that the next page starts exactly after the last row.
         indexes = (
             models.Index(fields=["title", "id"], name="book_title"),
             models.Index(fields=["author", "id"], name="book_author"),

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from django.conf import settings
 
-# The connections of the pool that have it. Django signals each request that takes a connection from the pool.
+# The connections that have the timeout. Django sends the signal whenever a request takes a connection from the pool.
 limited: WeakSet[Any] = WeakSet()
 
 

@@ -10,7 +10,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 def make_env_file(folder: Path = BASE_DIR) -> bool:
     """Write `.env` into the folder, readable for its owner alone, with a random value for each secret.
 
-    Returns whether it was made: an existing file stays as it is.
+    Returns whether it was made: an existing file is not changed.
     Raises OSError if the folder has no `.env.example` or cannot be written to.
     """
     example = (folder / ".env.example").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """Liveness and readiness probes.
 
-A middleware answers them before all others, because probes use IP addresses as host names, which `ALLOWED_HOSTS` would
+A middleware responds before all others, because probes use IP addresses as host names, which `ALLOWED_HOSTS` would
 refuse, and plain HTTP, which would be redirected.
 """
 
@@ -28,7 +28,7 @@ def check_cache() -> None:
 
 
 CHECKS = {"database": check_database, "cache": check_cache}
-# Without a cache, requests are served, but not counted.
+# Without the cache, requests are served, but no rate limit applies.
 OPTIONAL = {"cache"}
 
 
@@ -56,7 +56,7 @@ PROBES = {"/health/live": live, "/health/ready": ready}
 
 
 class HealthMiddleware:
-    """Answer the probes; pass every other request on."""
+    """Respond to probes; pass every other request on."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

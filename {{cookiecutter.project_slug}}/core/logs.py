@@ -1,4 +1,4 @@
-"""The log: every line has the id of its request; in production it is one JSON object a line, for log collectors."""
+"""Logging: every line has the id of its request; in production each line is a JSON object, for log collectors."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Which ordering a queryset has: a workaround for a gap in Django's public API.
+"""The ordering of a queryset: a workaround for a gap in Django's public API.
 
 Django tells whether a queryset is ordered (`QuerySet.ordered`) but not by what, and calls `QuerySet.query` opaque.
 This module alone reads from it, and `core/tests/test_keyset.py` fails when Django changes it, or offers the ordering
@@ -12,12 +12,12 @@ from django.db.models import QuerySet
 
 
 def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
-    """Return what `order_by` was given, else the model's `Meta.ordering`: strings and expressions; () if unordered."""
+    """Return the arguments of `order_by`, else `Meta.ordering`: strings and expressions; () if unordered."""
     if explicit := tuple(queryset.query.order_by):
         return explicit
     return tuple(queryset.model._meta.ordering) if queryset.ordered else ()
 
 
 def is_reversed(queryset: QuerySet[Any]) -> bool:
-    """Return whether `reverse()` turns the ordering around, which `order_by` alone does not undo."""
+    """Return whether `reverse()` reverses the ordering, which `order_by` alone does not undo."""
     return not queryset.query.standard_ordering

@@ -204,7 +204,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-# Mails to one e-mail address, and requests of one IP address.
+# The limit of password-reset mails, for each e-mail address and each IP address.
 PASSWORD_RESET_RATE = "10/hour"  # noqa: S105  # no password
 
 # https://docs.djangoproject.com/en/5.2/topics/email/
@@ -277,7 +277,7 @@ REST_FRAMEWORK = {
         "apis.authentication.ExpiringTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    # Closed: a view that is open to all says so itself, in `permission_classes`.
+    # Closed: `permission_classes` of a view opens it.
     "DEFAULT_PERMISSION_CLASSES": ["apis.permissions.IsAuthenticatedWithModelPermissions"],
     "DEFAULT_FILTER_BACKENDS": [
         # Refuses unknown query parameters. Without this line they are ignored, as in DRF.

@@ -13,14 +13,14 @@ django_application = get_wsgi_application()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Respond by Django, to which every charset but UTF-8 is unknown.
+    """Pass the request to Django, with every charset other than UTF-8 replaced by `unknown`.
 
     Django decodes the query string with the charset of `Content-Type` before any middleware, and fails with one that
-    Python knows but that is no text encoding, such as `rot13`. `RequestBodyMiddleware` answers 415 to the others.
+    Python knows but that is no text encoding, such as `rot13`. `RequestBodyMiddleware` refuses the others with 415.
     """
     header = Message()
     header["Content-Type"] = environ.get("CONTENT_TYPE") or "text/plain"
-    # A parameter with an asterisk has an encoding of its own, in which Django fails, too.
+    # A parameter with an asterisk names an encoding of its own, with which Django fails, too.
     if "*" in header["Content-Type"] or header.get_content_charset("utf-8") not in {"utf-8", "utf8"}:
         environ["CONTENT_TYPE"] = f"{header.get_content_type()}; charset=unknown"
     response = django_application(environ, start_response)

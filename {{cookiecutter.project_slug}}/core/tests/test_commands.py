@@ -14,7 +14,6 @@ from django.contrib.auth.models import Group
 from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
 
 from core.environment import BASE_DIR, make_env_file
 from core.management.commands import demo, start
@@ -41,21 +40,15 @@ def prepared(monkeypatch: pytest.MonkeyPatch, free_port: None) -> list[str]:
     return calls
 
 
-def test_the_first_start_loads_demo_data_and_serves(prepared):
+def test_the_first_start_migrates_loads_demo_data_and_serves(prepared):
     call_command("start")
-    assert prepared == ["demo", "serve"]
+    assert prepared == ["migrate", "demo", "serve"]
 
 
 def test_a_start_with_users_loads_nothing(prepared):
     get_user_model().objects.create(username="reader")
     call_command("start")
-    assert prepared == ["serve"]
-
-
-def test_a_start_migrates_where_something_is_to_do(prepared, monkeypatch):
-    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *args: ["a migration"])
-    call_command("start")
-    assert prepared == ["migrate", "demo", "serve"]
+    assert prepared == ["migrate", "serve"]
 
 
 def test_the_process_that_reloads_prepares_nothing(prepared, monkeypatch):
@@ -68,7 +61,7 @@ def test_a_database_that_cannot_be_used_is_one_clear_line(monkeypatch, free_port
     def fail(*args, **options):
         raise OperationalError("unable to open database file\nwith details")
 
-    monkeypatch.setattr("core.management.commands.start.MigrationExecutor", fail)
+    monkeypatch.setattr(start, "call_command", fail)
     with pytest.raises(
         CommandError, match=r"^The database cannot be used: unable to open database file\. DATABASE_URL"
     ):

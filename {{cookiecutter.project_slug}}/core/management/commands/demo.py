@@ -75,7 +75,7 @@ class Command(BaseCommand):
         for name in sorted(get_commands()):
             if name.startswith("seed_"):
                 call_command(name, stdout=self.stdout)
-        # Last, because `start` takes a database with users for one that has its demo data.
+        # Last, because `start` loads no demo data into a database with users.
         self.create_administrator()
 
     def create_administrator(self) -> None:

@@ -8,8 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import OperationalError
 from environs import Env, EnvError, validate
 
 
@@ -32,10 +31,7 @@ class Command(RunserverCommand):
             if not options["addrport"]:
                 self.check_port(port())
             try:
-                executor = MigrationExecutor(connection)
-                # `migrate` takes its time even where there is nothing to do.
-                if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                    call_command("migrate", verbosity=0)
+                call_command("migrate", verbosity=0)
             except OperationalError as error:
                 reason = str(error).strip().splitlines()[0]
                 raise CommandError(f"The database cannot be used: {reason}. DATABASE_URL says where it is.") from None
@@ -46,7 +42,7 @@ class Command(RunserverCommand):
         super().handle(*args, **options)
 
     def check_port(self, port: int) -> None:
-        """Raise CommandError if the port is taken, before anything is done."""
+        """Raise CommandError if the port is taken, before anything is changed."""
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
