@@ -33,7 +33,7 @@ def owned(bake: Bake) -> BakedProject:
     (project.path / "django_project/settings.py").write_text(settings + setting, encoding="utf-8")
     (project.path / "accounts/tasks.py").write_text(tasks, encoding="utf-8")
     worker = block(project, "Background tasks", "yaml")
-    project.edit("docker-compose.yml", "  # Once, before any replica", f"{worker}\n  # Once, before any replica")
+    project.edit("docker-compose.yml", "  # Runs once, before any", f"{worker}\n  # Runs once, before any")
     project.run("sh", "-ec", blocks(project, "Background tasks")[0], UV_NO_SYNC="1")
     return project
 

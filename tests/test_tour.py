@@ -13,7 +13,7 @@ from console import commands, prints
 
 STEP = re.compile(
     r"```console\n(?P<session>.*?)```"
-    r"|(?:In|in) `(?P<edited>[^`]+)`\s+change\s+`(?P<old>[^`]+)`\s+to\s+`(?P<new>[^`]+)`"
+    r"|(?:In|in)\s+`(?P<edited>[^`]+)`\s+change\s+`(?P<old>[^`]+)`\s+to\s+`(?P<new>[^`]+)`"
     r"|In `(?P<extended>[^`]+)`, below `(?P<above>[^`]+)`,\s+add[^`]*?:\n\n```python\n(?P<added>.*?)```"
     r"|\bin\s`(?P<file>[^`]+)`[^`]*?:\n\n```(?:python|html)\n(?P<text>.*?)```",
     re.S,

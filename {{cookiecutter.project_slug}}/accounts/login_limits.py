@@ -1,6 +1,6 @@
-"""Limits by IP address and by account: for failed logins in the API, the admin and on the login page, and for mails.
+"""Limits by IP address and account, for failed logins (API, admin, login page) and for password-reset mails.
 
-Without a limit, anybody could flood somebody else's inbox with password-reset emails.
+Without a limit, anybody could flood somebody else's inbox with these mails.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class TooManyAttemptsError(Exception):
 
 
 def digest(name: str) -> str:
-    """Return the cache key for a user name or e-mail address: a hash that ignores case and Unicode form."""
+    """Return a part of a cache key for a user name or e-mail address: a hash that ignores case and Unicode form."""
     return hashlib.sha256(get_user_model().normalize_username(name).casefold().encode()).hexdigest()
 
 
@@ -39,10 +39,10 @@ def count(rate: str, *keys: str) -> None:
 
 
 class LimitedModelBackend(ModelBackend):
-    """Django's backend, limited to `THROTTLE_LOGIN` failed attempts per IP address and per account.
+    """Django's backend, limited to `LOGIN_RATE` failed attempts per IP address and per account.
 
-    Raises TooManyAttemptsError. Every form and view that logs in calls it by `django.contrib.auth.authenticate`; calls
-    without a request are not limited.
+    Raises TooManyAttemptsError. Every form and view that logs in calls it through `django.contrib.auth.authenticate`;
+    calls without a request are not limited.
     """
 
     def authenticate(
@@ -56,7 +56,7 @@ class LimitedModelBackend(ModelBackend):
         count(settings.LOGIN_RATE, *keys)
         user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
-            # Only failed attempts count.
+            # Only failed attempts count: take this one back.
             for key in keys:
                 forget(key, settings.LOGIN_RATE)
         return user

@@ -47,11 +47,11 @@ class Conflict(APIException):
 
 
 class PreconditionFailed(APIException):
-    """The row was changed since the client read it."""
+    """The row has changed since the client read it."""
 
     status_code = HTTPStatus.PRECONDITION_FAILED
     default_code = "precondition_failed"
-    default_detail = "The resource was changed since it was read. Read it again."
+    default_detail = "The resource has changed since it was read. Read it again."
 
 
 class Unavailable(APIException):
@@ -102,7 +102,7 @@ def field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 
 def model_errors(error: DjangoValidationError) -> ValidationError:
-    """Return DRF's error for one of Django's, such as those of `full_clean()`, with the same fields and codes."""
+    """Convert Django's ValidationError, such as from `full_clean()`, to DRF's, with the same fields and codes."""
     fields = error.error_dict if hasattr(error, "error_dict") else {"non_field_errors": error.error_list}
     return ValidationError(
         {
@@ -122,7 +122,7 @@ def is_conflict(error: IntegrityError) -> bool:
 
 
 def translate(error: Exception) -> Exception:
-    """Translate Django's errors that have a response of their own into DRF's; return any other error unchanged."""
+    """Translate errors that need a response of their own into DRF's; return any other error unchanged."""
     translated: Exception = error
     match error:
         case IntegrityError() if is_conflict(error):
@@ -144,7 +144,7 @@ def translate(error: Exception) -> Exception:
 
 
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's handler with problem details as the body; None for a bug, which Django logs as a 500."""
+    """DRF's handler with problem details as the body; returns None for a bug, which Django logs as a 500."""
     exception = translate(exception)
     response = drf_exception_handler(exception, context)
     if response is None:
@@ -179,7 +179,7 @@ class ProblemMiddleware:
         400: ("bad_request", "The server could not understand this request."),
         403: ("permission_denied", "The request is refused: its CSRF token or its origin is wrong."),
         404: ("not_found", "There is no resource at this URL."),
-        405: ("method_not_allowed", "This URL does not allow the method."),
+        405: ("method_not_allowed", "This URL does not allow this method."),
         411: ("length_required", "Send Content-Length: chunked bodies are not supported."),
         412: (PreconditionFailed.default_code, PreconditionFailed.default_detail),
         413: ("too_large", "The request is too large."),
@@ -201,6 +201,6 @@ class ProblemMiddleware:
             return response
         response.content = json.dumps(problem(status, *self.TEXTS.get(status, self.UNKNOWN)))
         response.headers["Content-Type"], response.headers["Content-Length"] = MEDIA_TYPE, str(len(response.content))
-        # That of the page that was replaced.
+        # It belongs to the page that was replaced.
         response.headers.pop("ETag", None)
         return response

@@ -1,9 +1,8 @@
-"""Serializers for logging in, and a faster way through DRF's serializers for lists of plain columns.
+"""Serializers for logging in, and a fast path for lists whose fields are all plain columns.
 
 Half of the work of a list is making model instances and walking through them field by field. If every field of a
-serializer shows a column unchanged, its fields get the values of `QuerySet.values()` instead. DRF handles everything
-else: nested and computed fields, files, other relations, and any serializer, model or view that overrides a part of
-this.
+serializer shows one column, the list is made from `QuerySet.values()` instead. DRF handles everything else: nested
+and computed fields, files, other relations, and any serializer, model or view that overrides a part of this.
 """
 
 from collections.abc import Callable, Iterable
@@ -75,14 +74,14 @@ VALUE_FIELDS = (
     serializers.UUIDField,
 )
 SHOW_VALUES = {field.to_representation for field in VALUE_FIELDS}
-# A number that no URL contains otherwise.
+# A key that is unlikely to occur elsewhere in a URL.
 EXAMPLE_KEY = 7_236_145_890_321_457
 # What a serializer can override to show something other than its fields.
 OVERRIDABLE = ("__init__", "__new__", "data", "get_fields", "many_init", "to_representation")
 
 
 class ColumnsSerializer:
-    """The fields of a serializer of plain columns, for rows from `QuerySet.values()`."""
+    """Serialize rows from `QuerySet.values()` as a serializer whose fields are plain columns would."""
 
     def __init__(self, serializer_class: type[serializers.ModelSerializer[Any]]) -> None:
         fields = serializer_class().fields.items()
@@ -91,11 +90,11 @@ class ColumnsSerializer:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the columns are all that the serializer needs."""
+        """Whether every field shows a column."""
         return all(column for _, _, column in self.fields)
 
     def values(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the queryset with the columns of the fields and of its ordering."""
+        """Return dictionaries with the columns of the fields and of the ordering."""
         keys = {key.attribute for key in ordering_keys(queryset) or () if key.expression is None}
         return queryset.values(*{column for _, _, column in self.fields} | keys)
 
@@ -133,7 +132,7 @@ def representation_of(field: Any, request: Request) -> Callable[[Any], Any]:
 
 
 def has_default_format(field: serializers.DateTimeField) -> bool:
-    """Whether neither the field nor the setting `DATETIME_FORMAT` asks for another format or time zone."""
+    """Whether the field uses the default format and time zone of DRF."""
     return api_settings.DATETIME_FORMAT == ISO_8601 and not hasattr(field, "format") and not hasattr(field, "timezone")
 
 
@@ -168,7 +167,7 @@ def is_column(name: str, model: type[Model]) -> bool:
 
 @lru_cache(128)
 def columns_serializer(serializer_class: type[Any]) -> ColumnsSerializer | None:
-    """Return the faster equivalent of a serializer; None if it shows more than the columns of its fields."""
+    """Return the faster equivalent of a serializer; None if it needs model instances."""
     if not issubclass(serializer_class, serializers.ModelSerializer):
         return None
     if overrides(serializer_class, serializers.ModelSerializer, *OVERRIDABLE):

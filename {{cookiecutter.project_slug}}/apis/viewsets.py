@@ -26,11 +26,12 @@ STATE = re.compile(r'"([0-9a-f]{32})\.')
 class ConditionalModelViewSet(viewsets.ModelViewSet):
     """DRF's ModelViewSet with transactions, row locks, `If-Match` and `ETag`.
 
-    Lists of plain columns take a fast path: see `apis.serializers`. A view set can use DRF's class instead.
+    A client that sends the `ETag` back in `If-Match` cannot overwrite somebody else's change. Lists with only plain
+    columns take a fast path: see `apis.serializers`. To opt out, inherit DRF's ModelViewSet.
     """
 
     def get_object(self) -> Any:
-        """Return the row; a write in a transaction locks it first.
+        """Return the row, locked first if a transaction writes.
 
         Raises PreconditionFailed if `If-Match` names another state of the row.
         """
@@ -84,7 +85,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return columns_serializer(serializer_class)
 
     def tagged(self, response: Response) -> Response:
-        """Add the `ETag`: hashes of the row, for `If-Match`, and of the body, for ConditionalGetMiddleware."""
+        """Add the `ETag`: a hash of the row for `If-Match`, and one of the body for ConditionalGetMiddleware."""
         instance = getattr(getattr(self, "last_serializer", None), "instance", None)
         if isinstance(instance, models.Model) and not response.has_header("ETag"):
             state = state_of(instance)
@@ -111,7 +112,7 @@ def yields_instances(queryset: Any) -> bool:
 
 
 def lock(instance: models.Model) -> None:
-    """Wait for other writes of the row, and read its current values. Raises Http404 if it was deleted meanwhile."""
+    """Wait for other writes to the row, and read its current values. Raises Http404 if it was deleted meanwhile."""
     try:
         instance.refresh_from_db(from_queryset=type(instance)._base_manager.select_for_update())
     except ObjectDoesNotExist as error:

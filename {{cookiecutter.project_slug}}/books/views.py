@@ -51,13 +51,13 @@ class BookListView(TemplateView):
 
 
 def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:
-    """Return the number of results; None if counting would be slow.
+    """Return the number of results.
 
-    That is so if they fill several pages and there are more than MAX_COUNTED books.
+    None if they fill several pages and there are more than MAX_COUNTED books: counting would be slow.
     """
     if page.next is None and page.previous is None:
         return len(page.rows)
-    # The slice stops the count there.
+    # The slice stops the count at MAX_COUNTED + 1.
     if Book.objects.order_by()[: MAX_COUNTED + 1].count() > MAX_COUNTED:
         return None
     return books.count()

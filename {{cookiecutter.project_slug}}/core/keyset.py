@@ -105,8 +105,8 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     The ordering may have several parts, relations, annotations, expressions and nullable columns; ties are ordered by
     the primary key. An `Index` on its columns followed by the primary key makes every page cost the same.
-    Dictionaries (`.values()`) need every column of the ordering and the primary key. Without these (such as groups),
-    and for lists, unions, slices and a random ordering (`?`), a page starts at a row number, as with OFFSET.
+    Dictionaries (`.values()`) need every column of the ordering and the primary key. If they lack one (as in grouped
+    queries), and for lists, unions, slices and a random ordering (`?`), a page starts at a row number, as with OFFSET.
 
     `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` says that a filter applies, so
     that few rows may match: see `filtered_rows`. Raises InvalidCursorError.
@@ -118,7 +118,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or ordering == "position":
         return page_by_position(queryset, size, *values)
-    # In the direction of reading.
+    # The keys in the reading direction of this page.
     walked = [-key for key in keys] if backwards else keys
     try:
         ordered = in_order(queryset, walked)
@@ -175,7 +175,7 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
 def rows_after(
     queryset: QuerySet[Any], keys: Sequence[Key], values: list[Any], count: int, filtered: bool
 ) -> list[Any]:
-    """Return the first `count` rows after these values of the keys, or the first `count` if there are none."""
+    """Return the first `count` rows after these values of the keys, or the first `count` if `values` is empty."""
     if not comparable(keys):
         rows: list[Any] = []
         for segment in segments(keys, values):
@@ -190,7 +190,10 @@ def rows_after(
 
 
 def comparable(keys: Sequence[Key]) -> bool:
-    """Whether a single comparison of row values finds the next rows: own columns, not nullable, one direction."""
+    """Whether a single comparison of row values finds the next rows.
+
+    That needs keys that are non-nullable columns of the model, all in one direction.
+    """
     directions = {key.descending for key in keys}
     return len(directions) == 1 and all(key.column and not key.nullable for key in keys)
 
@@ -219,7 +222,7 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
 
 
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
-    """Return the first `count` rows of a filtered queryset, without a slow scan if matches are few or clustered.
+    """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
     The database's planner assumes that matching rows are uniformly distributed. If they are clustered at the end of
     the ordering, it walks through the whole index; if there are many, it may sort all of them. So look among the next
@@ -242,14 +245,17 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether an index of the model has all rows in the order of these keys, or in its reverse."""
+    """Whether an index of the model contains every row in the order of these keys, or in reverse."""
     names = [key.column.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]
     return names == [model._meta.pk.name] or names in indexed or [f"-{name}" for name in names] in indexed
 
 
 def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
-    """Return the parts of the queryset's ordering, the primary key last; None if keyset pagination cannot use it."""
+    """Return the parts of the queryset's ordering, with the primary key added if missing.
+
+    None if keyset pagination cannot use the ordering.
+    """
     # PostgreSQL and Oracle sort null values as the largest, others as the smallest.
     nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
     model: Any = queryset.model
@@ -276,7 +282,7 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
 
 
 def name_attribute(key: Key, free: str) -> Key:
-    """Return the key with its `attribute`: its own name, or the unused name `free` for an annotation."""
+    """Return the key with `attribute` set: the name in the row, or the unused name `free` for an annotation."""
     if key.column:
         return replace(key, attribute=key.column.attname)
     if key.expression is not None:

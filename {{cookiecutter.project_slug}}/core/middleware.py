@@ -39,7 +39,7 @@ class RequestIDMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = request.headers.get(REQUEST_ID_HEADER, "")
         current = sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
-        # Not reset afterwards: Django logs an error response after all middleware has run.
+        # Keep the id afterwards: Django logs an error response after all middleware has run.
         request_id.set(current)
         request.META["client_address"] = forwarded_address(request)
         response = self.get_response(request)
@@ -72,7 +72,7 @@ class RequestBodyMiddleware:
 
 
 class SecurityHeadersMiddleware:
-    """Send `HEADERS` with every response; a view that sets one of them keeps its own."""
+    """Add `HEADERS` to responses; a view that sets one of them keeps its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -88,12 +88,12 @@ class SecurityHeadersMiddleware:
 
 
 class SlashRedirect(HttpResponsePermanentRedirect):
-    """308 instead of 301, so that the client repeats its method and body."""
+    """308 instead of 301, so that the client keeps the method and the body."""
 
     status_code = HTTPStatus.PERMANENT_REDIRECT
 
 
 class SlashMiddleware(common.CommonMiddleware):
-    """Django's CommonMiddleware, whose redirect to the URL with a trailing slash does not turn a POST into a GET."""
+    """CommonMiddleware, but its redirect to the URL with a trailing slash keeps the method."""
 
     response_redirect_class = SlashRedirect

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management.base import CommandError
-from django.db import OperationalError, ProgrammingError, models
+from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# PostgreSQL's trigram index has every group of three characters. It pads words with spaces: `emma` gives ` em`, `emm`,
-# `mma` and others.
+# PostgreSQL's trigram index stores every group of three characters of a word, padded with spaces: `emma` gives ` em`,
+# `emm`, `mma` and others.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -45,7 +45,7 @@ class SearchField(models.TextField):
     """The normalized words of the columns `sources`; `icontains` matches rows that contain every search term.
 
     `bulk_create()`, and `save()` without `update_fields`, keep it up to date. `update()`, `bulk_update()`, fixtures
-    and `save(update_fields=…)` without it do not: `manage.py rebuild_search` repairs the rows.
+    and `save(update_fields=…)` without this field do not: `manage.py rebuild_search` repairs the rows.
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -74,7 +74,7 @@ class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
-    they make a trigram with the space in front. Terms without a letter or digit, such as `&`, are ignored. The lookup
+    the padding completes a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup
     replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 
@@ -147,11 +147,11 @@ class AddSearchIndex(Operation):
                 f'CREATE INDEX CONCURRENTLY "{self.index_name(app_label)}" '
                 f'ON "{table}" USING gin ("{self.column}" gin_trgm_ops)'
             )
-        except (OperationalError, ProgrammingError) as error:
+        except DatabaseError as error:
             reason = str(error).splitlines()[0]
             raise CommandError(
-                f"The search index cannot be created: {reason}. If the extension pg_trgm is missing, let an "
-                "administrator run 'CREATE EXTENSION pg_trgm' in a schema of the search path, then migrate again."
+                f"The search index cannot be created: {reason}. If the extension pg_trgm is missing, ask an "
+                "administrator for 'CREATE EXTENSION pg_trgm' in a schema on the search path, then migrate again."
             ) from error
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

@@ -1,6 +1,6 @@
 """Settings of the project, in the order of Django's own settings file.
 
-What differs from one machine to the next comes from the environment, in development from the file .env;
+What differs between machines comes from the environment, or else from the file .env;
 README.md lists the variables. https://docs.djangoproject.com/en/5.2/ref/settings/
 """
 
@@ -25,12 +25,12 @@ PROJECT = {
 RATE = validate.Regexp(r"[1-9][0-9]*/(sec|min|hour|day)\Z", error="Write it as 5/sec, 120/min, 1000/hour or 9000/day.")
 
 # A name or an IP address, as Django compares it with the Host header.
-HOST = validate.Regexp(r"(\[[0-9a-f:.]+\]|[^/:\s]+)\Z", error="Write host names without https://, port and path.")
+HOST = validate.Regexp(r"(\[[0-9a-f:.]+\]|[^/:\s]+)\Z", error="Write host names without https://, port or path.")
 
-# A mail server. The port is 25, with submission (STARTTLS) 587, and with smtps (TLS) 465.
+# A mail server. The default ports are smtp 25, submission (STARTTLS) 587 and smtps (TLS) 465.
 MAIL_SERVER = validate.Regexp(
     r"(console:|(smtp|submission|smtps)://([^@/?#\s]+@)?([\w.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)?\Z",
-    error="Write it as submission://user:password@host:587, with special characters as %40.",
+    error="Write it as submission://user:password@host:587, with special characters percent-encoded: @ is %40.",
 )
 
 # Each variable can also come from a file, such as SECRET_KEY from the file that SECRET_KEY_FILE names.
@@ -160,9 +160,9 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
     }
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
-    # The pool checks a connection before a request uses it. After a restart of the database it replaces dead ones one by
-    # one, with pauses that double: with four, none waits longer than `timeout`. All processes together stay below the
-    # hundred connections that PostgreSQL allows. core/database.py sets the statement timeout.
+    # The pool checks a connection before a request uses it. After a restart of the database a request may get dead ones
+    # in turn, with pauses that double: with four, it waits no longer than `timeout`. The processes of one server stay
+    # below the hundred connections that PostgreSQL allows. core/database.py sets the statement timeout.
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
@@ -277,7 +277,7 @@ REST_FRAMEWORK = {
         "apis.authentication.ExpiringTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    # Closed: `permission_classes` of a view opens it.
+    # Closed by default: the `permission_classes` of a view open it.
     "DEFAULT_PERMISSION_CLASSES": ["apis.permissions.IsAuthenticatedWithModelPermissions"],
     "DEFAULT_FILTER_BACKENDS": [
         # Refuses unknown query parameters. Without this line they are ignored, as in DRF.
@@ -312,7 +312,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
     "GET_LIB_DOC_EXCLUDES": "apis.schema.library_classes",
-    # Without the default hook for enums: two resources with a `status` of different choices would need a setting.
+    # The default hook for enums is left out: with it, two resources with different `status` choices need a setting.
     "POSTPROCESSING_HOOKS": ["apis.schema.add_problem_responses", "apis.schema.describe_one_body"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -333,7 +333,7 @@ CORS_ALLOW_HEADERS = [
 ]
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 
-# Seconds for which a token is valid, and how many a user may have: a new one replaces the oldest.
+# The lifetime of a token in seconds, and the maximum number of a user's tokens: a new one replaces the oldest.
 TOKEN_LIFETIME = 30 * 24 * 60 * 60
 MAX_TOKENS_PER_USER = 20
 

@@ -24,7 +24,7 @@ from books.models import Book
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
 class ISBNField(serializers.CharField):
-    """An ISBN of 10 or 13 digits, normalized to 13 before the check that it is unique."""
+    """An ISBN of 10 or 13 digits, normalized to 13 before the uniqueness check."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -85,7 +85,7 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. To write, a user must be logged in and have Django's permission for it, such as `add_book`.
+    # Everybody may read. To write, a user must be logged in and have the model permission, such as `add_book`.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # The column `Book.search`, with the words of title, subtitle and author.
