@@ -3,6 +3,7 @@
 Run it behind a proxy that buffers requests, such as the one in docker-compose.yml.
 """
 
+import gc
 import os
 
 from environs import Env
@@ -37,3 +38,8 @@ logconfig_dict = {
     "root": {"handlers": []},
     "loggers": {f"gunicorn.{name}": {"handlers": [name], "level": "INFO", "propagate": False} for name in handlers},
 }
+
+
+def pre_fork(server: object, worker: object) -> None:
+    # Without it, garbage collections write to the objects of the parent process, and workers share less memory.
+    gc.freeze()

@@ -45,6 +45,17 @@ def test_gunicorn_takes_its_settings_from_the_environment_and_then_from_the_file
         assert os.environ["WEB_CONCURRENCY"] == workers
 
 
+def test_gunicorn_keeps_the_garbage_collector_from_the_objects_that_workers_share():
+    before = gc.get_freeze_count()
+    with patch.dict(os.environ):
+        pre_fork = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))["pre_fork"]
+    try:
+        pre_fork(None, None)
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
+
+
 @pytest.mark.django_db
 def test_the_wsgi_application_responds_whatever_the_query(settings):
     answer = []
