@@ -20,7 +20,7 @@ PASSWORD = "a-long-passphrase-7"
 # The tests that run the commands of each section.
 TESTED = {
     "First administrator": "test_the_first_administrator_can_log_in",
-    "Deploy, and go back": "test_the_command_to_go_back_serves_the_version_before",
+    "Deploy and roll back": "test_the_command_to_roll_back_serves_the_version_before",
     "Secrets": "test_a_secret_comes_from_a_file",
     "Rotate the secret key": "test_sessions_and_tokens_outlive_a_new_key_as_long_as_the_old_one_is_a_fallback",
     "Mail": "test_the_command_for_mail_sends_one_by_the_server_of_the_url",

@@ -99,7 +99,7 @@ def test_the_first_administrator_can_log_in(stack: Stack, follow: Callable[[str]
         assert client.post("/admin/login/?next=/admin/", data=form).headers["Location"] == "/admin/"
 
 
-def test_the_command_to_go_back_serves_the_version_before(stack: Stack, follow: Callable[[str], str]) -> None:
+def test_the_command_to_roll_back_serves_the_version_before(stack: Stack, follow: Callable[[str], str]) -> None:
     commit = "git add --all && git commit --quiet --message Change"
     stack.project.run("sh", "-ec", f"git init --quiet && {commit}", status=0, **AUTHOR)
     stack.project.edit("core/templates/base.html", "</body>", "<!-- newer --></body>")
@@ -107,7 +107,7 @@ def test_the_command_to_go_back_serves_the_version_before(stack: Stack, follow: 
         stack.project.run("sh", "-ec", commit, status=0, **AUTHOR)
         stack.project.run("sh", "deploy.sh", **stack.variables)
         assert "<!-- newer -->" in stack.get().text
-        follow(block(stack.project, "Deploy, and go back"))
+        follow(block(stack.project, "Deploy and roll back"))
         assert "<!-- newer -->" not in stack.get().text
     finally:
         shutil.rmtree(stack.project.path / ".git")

@@ -28,7 +28,7 @@ class StrictQueryParameters(BaseFilterBackend):
 
     The known parameters are those of the filter backends, the pagination and the versioning, and `format`. A custom
     backend names its own in `get_schema_operation_parameters`, which also documents them. Extra actions and views with
-    their own `get_queryset` may read more parameters: they are checked only if the view declares these, as in
+    their own `get_queryset` may read others, so they are checked only if the view lists those, as in
     `query_parameters = ["username"]`.
     """
 
@@ -38,8 +38,8 @@ class StrictQueryParameters(BaseFilterBackend):
             return queryset
         known = {*parameters_without_filtersets(view), *(own or ())}
         known.update(*(single_parameters(filterset) for filterset in filtersets(view, queryset)))
-        # First compare names. Only filters with several parameters, such as `price_min` and `price_max`, need the
-        # widgets of the form, which is slower.
+        # Compare names first: asking the widgets of a form is slower, and only needed for filters with several
+        # parameters, such as `price_min` and `price_max`.
         unknown = [name for name in request.query_params if name not in known]
         unknown = [name for name in unknown if not is_part_of_filter(name, view, queryset)]
         if unknown:
@@ -91,7 +91,7 @@ def suffixed_parameters(view: Any, queryset: QuerySet[Any]) -> Iterator[str]:
 def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> bool:
     """Whether a filter with several parameters, such as a range, reads this one.
 
-    If so, its widget stops reporting the value as omitted once the parameter is given.
+    The test: given this parameter, its widget no longer reports the value as omitted.
     """
     for filterset in filtersets(view, queryset):
         for name, field in filterset(queryset=queryset).form.fields.items():
@@ -104,8 +104,8 @@ def is_part_of_filter(parameter: str, view: Any, queryset: QuerySet[Any]) -> boo
 class LazyDjangoFilterBackend(DjangoFilterBackend):
     """django-filter's backend, but without building a form for a request that does not filter.
 
-    The form would take a quarter of the CPU time of a list. A filter set with code of its own is always used, because
-    it may filter without any parameter, too.
+    The form would take a quarter of the CPU time of a list. A filter set with custom code or a required
+    filter is always used: it may act without any parameter.
     """
 
     def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
@@ -120,7 +120,7 @@ class LazyDjangoFilterBackend(DjangoFilterBackend):
 
 
 def filters_by_parameters_alone(filterset: type[FilterSet]) -> bool:
-    """Whether a filter set consists only of filters that keep django-filter's `filter()`, none of them required."""
+    """Whether nothing of `OVERRIDABLE` or `Filter.filter()` is overridden, and no filter is required."""
     return not overrides(filterset, FilterSet, *OVERRIDABLE) and all(
         type(filter_).filter.__module__.startswith("django_filters.") and not filter_.extra.get("required")
         for filter_ in filterset.base_filters.values()

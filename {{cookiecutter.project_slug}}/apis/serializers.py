@@ -1,8 +1,8 @@
 """Serializers for logging in, and a fast path for lists whose fields are all plain columns.
 
 Half of the work of a list is making model instances and walking through them field by field. If every field of a
-serializer shows one column, the list is made from `QuerySet.values()` instead. DRF handles everything else: nested
-and computed fields, files, other relations, and any serializer, model or view that overrides a part of this.
+serializer shows one column, the list is made from `QuerySet.values()` instead. DRF's own code makes all other
+lists: with nested or computed fields, files, relations other than a primary key, or overridden methods.
 """
 
 from collections.abc import Callable, Iterable
@@ -81,7 +81,7 @@ OVERRIDABLE = ("__init__", "__new__", "data", "get_fields", "many_init", "to_rep
 
 
 class ColumnsSerializer:
-    """Serialize rows from `QuerySet.values()` as a serializer whose fields are plain columns would."""
+    """Turn rows of `QuerySet.values()` into the output of a serializer with only plain columns."""
 
     def __init__(self, serializer_class: type[serializers.ModelSerializer[Any]]) -> None:
         fields = serializer_class().fields.items()
@@ -94,7 +94,7 @@ class ColumnsSerializer:
         return all(column for _, _, column in self.fields)
 
     def values(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return dictionaries with the columns of the fields and of the ordering."""
+        """Return a `values()` queryset with the columns of the fields and of the ordering."""
         keys = {key.attribute for key in ordering_keys(queryset) or () if key.expression is None}
         return queryset.values(*{column for _, _, column in self.fields} | keys)
 
@@ -155,7 +155,7 @@ def column_of(field: Any, model: type[Model]) -> str:
 
 
 def is_column(name: str, model: type[Model]) -> bool:
-    """Whether an attribute of this name has the value of a column, as it comes from the database."""
+    """Whether this attribute is a column whose value no descriptor, such as that of a FileField, changes."""
     try:
         field: Any = model._meta.get_field(name)
     except FieldDoesNotExist:

@@ -31,7 +31,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
     """
 
     def get_object(self) -> Any:
-        """Return the row, locked first if a transaction writes.
+        """Return the object; a write in a transaction locks its row.
 
         Raises PreconditionFailed if `If-Match` names another state of the row.
         """
@@ -46,7 +46,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return instance
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        # `tagged` reads the instance from it.
+        # Keep it: `tagged` reads its instance.
         self.last_serializer = super().get_serializer(*args, **kwargs)
         return self.last_serializer
 
@@ -103,7 +103,7 @@ OVERRIDABLE = ("get_serializer", "get_serializer_context", "get_paginated_respon
 
 
 def yields_instances(queryset: Any) -> bool:
-    """Return whether this queryset yields model instances: not a list, a union or the result of `values()`."""
+    """Return whether this is a plain queryset of instances: no list, union or result of `values()`."""
     # Those three refuse `select_related`.
     try:
         return isinstance(queryset.select_related(None), QuerySet)
@@ -112,7 +112,7 @@ def yields_instances(queryset: Any) -> bool:
 
 
 def lock(instance: models.Model) -> None:
-    """Wait for other writes to the row, and read its current values. Raises Http404 if it was deleted meanwhile."""
+    """Lock the row, waiting for other writers, and reload it. Raises Http404 if it was deleted meanwhile."""
     try:
         instance.refresh_from_db(from_queryset=type(instance)._base_manager.select_for_update())
     except ObjectDoesNotExist as error:

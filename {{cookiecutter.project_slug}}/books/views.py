@@ -30,9 +30,10 @@ class BookListView(TemplateView):
         cursor = request.GET.get("cursor", "")
         if ordering not in ORDERINGS:
             return error_page(400)
-        # The column for searching is long and not shown.
+        # The search column is long and not shown.
         books = Book.objects.order_by(ordering).defer("search")
         if search.strip():
+            # The lookup of SearchField: every term must match.
             books = books.filter(search__icontains=search)
         chosen = {"search": search, "ordering": ordering, "cursor": cursor}
         try:

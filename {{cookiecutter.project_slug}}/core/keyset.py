@@ -24,8 +24,8 @@ from core.queryset_ordering import is_reversed, ordering_of
 # In a filtered list: how many rows to examine in the order of the index before falling back to sorting all matches.
 MAX_CANDIDATES = 3_000
 
-# A cursor is a signed JSON list: the ordering, whether it leads backwards, and the values of a row in the columns of
-# the ordering, such as ["title,id", false, "Emma", 7]. Clients send it back in a URL, so only signed ones are read.
+# A cursor is a signed JSON list: the ordering, whether it leads backwards, and a row's values, such as
+# ["title,id", false, "Emma", 7], or for "position" its number. The signature detects changes by clients.
 SIGNER = signing.Signer(salt="core.keyset")
 
 # JSON has no types for these.
@@ -69,7 +69,7 @@ class Key:
     nullable: bool = True
     # The field, if it is a column of the model's own table or of its parents'.
     column: Any = None
-    # The expression to annotate as `attribute`, if the row does not have it.
+    # The expression to annotate as `attribute`, if the row lacks that value.
     expression: Any = None
     attribute: str = ""
     # Whether the ordering itself places null values. If not, the database's default applies, which an index can serve.
@@ -103,10 +103,10 @@ class Key:
 def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: bool = False) -> KeysetPage:
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
-    The ordering may have several parts, relations, annotations, expressions and nullable columns; ties are ordered by
-    the primary key. An `Index` on its columns followed by the primary key makes every page cost the same.
-    Dictionaries (`.values()`) need every column of the ordering and the primary key. If they lack one (as in grouped
-    queries), and for lists, unions, slices and a random ordering (`?`), a page starts at a row number, as with OFFSET.
+    The ordering may combine columns, nullable ones too, relations, annotations and expressions; the primary key breaks
+    ties. An `Index` on its columns followed by the primary key makes every page cost the same. A page starts at a row
+    number instead, as with OFFSET, for lists, unions, slices, a random ordering (`?`), tuples, and dictionaries
+    without every column of the ordering and the primary key, such as those of grouped queries.
 
     `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` says that a filter applies, so
     that few rows may match: see `filtered_rows`. Raises InvalidCursorError.
@@ -153,7 +153,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
 
 def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
-    """Return the page of a list or queryset that begins with row number `start`."""
+    """Return the page that begins at row number `start` of a list or queryset."""
     found = list(rows[start : start + size + 1])
     previous = SIGNER.sign_object(["position", True, start - size]) if start > size else ""
     return KeysetPage(
@@ -208,8 +208,8 @@ def compare(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False)
 def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
     """Yield filters that, run one after the other, return every row after these values, in order.
 
-    Each is a range of an index on the keys, which one condition with OR would not be. After ("Emma", 7) they are
-    `title = 'Emma' AND id > 7` and `title > 'Emma'`.
+    Each is one range scan of an index on the keys; a single condition with OR would not be. After (5, 7) in the
+    ordering `-rank, id` they are `rank = 5 AND id > 7` and `rank < 5`.
     """
     if not values:
         yield Q()

@@ -11,7 +11,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# PostgreSQL's trigram index stores every group of three characters of a word, padded with spaces: `emma` gives ` em`,
+# PostgreSQL's trigram index pads each word with spaces and stores every three characters in a row: `emma` gives ` em`,
 # `emm`, `mma` and others.
 TRIGRAM = 3
 
@@ -42,7 +42,7 @@ def normalize(text: str) -> str:
 
 
 class SearchField(models.TextField):
-    """The normalized words of the columns `sources`; `icontains` matches rows that contain every search term.
+    """The normalized words of the columns in `sources`; `icontains` matches rows that contain every search term.
 
     `bulk_create()`, and `save()` without `update_fields`, keep it up to date. `update()`, `bulk_update()`, fixtures
     and `save(update_fields=…)` without this field do not: `manage.py rebuild_search` repairs the rows.
@@ -59,7 +59,7 @@ class SearchField(models.TextField):
     def words(self, instance: models.Model) -> str:
         """Return the value for this row.
 
-        It starts with a space, so that the pattern `% ab%` of a short term finds the first word, too.
+        It starts with a space, so that a short term, searched as `% ab%`, finds the first word, too.
         """
         return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
 
@@ -93,7 +93,7 @@ class ContainsWords(models.Lookup):
 
 
 def rebuild(model: type[models.Model], batch_size: int = 1_000) -> int:
-    """Normalize the search fields of all rows of the model again, and return how many rows have changed."""
+    """Recompute the search fields of all rows of the model, and return how many rows changed."""
     fields = [field for field in model._meta.get_fields() if isinstance(field, SearchField)]
     changed = []
     count = 0
@@ -133,7 +133,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing: the index is not in the model's Meta, because only PostgreSQL knows its type."""
+        """Change nothing: the index is not in the model's Meta, because only PostgreSQL has its type."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":
