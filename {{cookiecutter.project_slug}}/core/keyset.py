@@ -2,6 +2,14 @@
 
 Every page of an indexed ordering costs the same, and concurrent inserts and deletes cause no repeated or skipped row.
 https://use-the-index-luke.com/no-offset
+
+In the ordering `title`, with the primary key as a tie breaker, the page after ("Emma", 7) is
+
+    SELECT … WHERE (title, id) > ('Emma', 7) ORDER BY title, id LIMIT 21
+
+`ordering_keys` turns the ordering of a queryset into such keys, and `rows_after` reads the rows beyond a cursor: by
+this comparison, by several ranges where keys are nullable or have different directions (`segments`), or, if a filter
+applies, among the next rows first (`filtered_rows`). One row more than the page shows that there is a next one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -297,6 +305,7 @@ def name_attribute(key: Key, free: str) -> Key:
 def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool = False) -> list[Key]:
     """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
 
+    `flipped` reverses their direction, for the ordering of a model that a descending relation leads to.
     [] if keyset pagination cannot use it, such as "?".
     """
     descending, nulls_first = flipped, None
