@@ -12,7 +12,7 @@ from core.views import error_page
 
 ORDERINGS = {"title": "Title", "author": "Author", "-created_at": "Newest first"}
 PAGE_SIZE = 20
-# With more books than this, a search shows the number of results only if they fit on one page: counting is slow.
+# In a library of more books than this, a search whose results fill several pages shows no number: counting is slow.
 MAX_COUNTED = 1_000
 
 
@@ -37,6 +37,7 @@ class BookListView(TemplateView):
             books = books.filter(search__icontains=search)
         chosen = {"search": search, "ordering": ordering, "cursor": cursor}
         try:
+            # With a filter, few rows may match: see `filtered_rows` in core/keyset.py.
             page = paginate(books, size=PAGE_SIZE, cursor=cursor, filtered=bool(search.strip()))
         except InvalidCursorError:
             return error_page(400)
@@ -54,7 +55,7 @@ class BookListView(TemplateView):
 def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:
     """Return the number of results.
 
-    None if they fill several pages and there are more than MAX_COUNTED books: counting would be slow.
+    None if they fill several pages, and the library has more than MAX_COUNTED books: counting would be slow.
     """
     if page.next is None and page.previous is None:
         return len(page.rows)

@@ -1,4 +1,10 @@
-"""A search field that ignores case and accents: `save()` fills it with the normalized words of other columns."""
+"""A search field that ignores case and accents.
+
+`save()` fills a column with the normalized words of other columns: the author "Émile Zola" becomes " emile zola". A
+search with `icontains` becomes one `LIKE` for each term: `'%zola%'` for "zola", and for a short term such as "em"
+`'% em%'`, at the start of a word. On PostgreSQL a trigram index finds the rows: it pads each word with spaces, and
+stores every group of three consecutive characters, such as ` zo`, `zol` and `ola`.
+"""
 
 import re
 import unicodedata
@@ -11,8 +17,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# PostgreSQL's trigram index pads each word with spaces and stores every three characters in a row: `emma` gives ` em`,
-# `emm`, `mma` and others.
+# Characters of a trigram. A shorter term within a word has none.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -59,7 +64,7 @@ class SearchField(models.TextField):
     def words(self, instance: models.Model) -> str:
         """Return the value for this row.
 
-        It starts with a space, so that a short term, searched as `% ab%`, finds the first word, too.
+        It starts with a space, so that the pattern of a short term, `% ab%`, also matches the first word.
         """
         return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
 
@@ -74,7 +79,7 @@ class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
-    the padding completes a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup
+    the padding of the index completes a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup
     replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 

@@ -36,6 +36,7 @@ class ISBNField(serializers.CharField):
 
 # Examples for the API documentation: what a client sends, and what it gets back.
 BOOK = {"title": "Emma", "subtitle": "", "author": "Jane Austen", "isbn": "9780141439587"}
+# An ISBN-10 is accepted, and stored as an ISBN-13.
 SENT = {**BOOK, "isbn": "0-14-143958-0"}
 TIMES = {"created_at": "2030-01-31T00:00:00Z", "updated_at": "2030-01-31T00:00:00Z"}
 STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIMES}
