@@ -120,6 +120,17 @@ def uv() -> str | None:
     return shutil.which("uv", path=environment()["PATH"])
 
 
+def interpreters() -> dict[str, str]:
+    """The paths of the installed Pythons by their version, such as 3.13."""
+    folders = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
+    # pyenv has a shim for each version, which fails for those that are not selected.
+    roots = {folder.parent for folder in folders if folder.name == "shims"} | {Path.home() / ".pyenv"}
+    folders = [folder for folder in folders if folder.name != "shims"]
+    folders += [folder for root in roots for folder in root.glob("versions/*/bin")]
+    found = [path for folder in reversed(folders) for path in folder.glob("python3.1[0-9]")]
+    return {path.name.removeprefix("python"): str(path) for path in found}
+
+
 def path_without(program: str) -> str:
     """The PATH without the directories that contain the program."""
     folders = os.environ["PATH"].split(os.pathsep)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from baking import AUTHOR, ROOT, TEMPLATE, Bake, BakedProject, environment, files, need, path_without, uv
+from baking import AUTHOR, ROOT, TEMPLATE, Bake, BakedProject, environment, files, interpreters, need, path_without, uv
 
 import template_extensions
 
@@ -324,13 +324,6 @@ def test_a_project_in_a_directory_of_another_user_can_be_overwritten(
     assert set(files(tmp_path / "output" / "library")) == bake().files
 
 
-def pythons() -> list[str]:
-    """Return an interpreter for each installed Python version that Cookiecutter supports."""
-    directories = [*map(Path, os.environ["PATH"].split(os.pathsep)), *Path.home().glob(".pyenv/versions/*/bin")]
-    found = {path.name: str(path) for directory in directories for path in directory.glob("python3.1[0-9]")}
-    return [found[name] for name in sorted(found)]
-
-
 def install_with_pip(directory: Path) -> list[str]:
     """Install Cookiecutter into a virtual environment in the directory, and return the command that runs it."""
     run(str(uv()), "venv", "--quiet", "--seed", "--python", sys.executable, str(directory / "venv"))
@@ -340,7 +333,10 @@ def install_with_pip(directory: Path) -> list[str]:
 
 UVX = [str(uv()), "tool", "run"]
 COMMANDS = {
-    **{f"uvx, {Path(p).name}": [*UVX, "--python", p, "--from", COOKIECUTTER, "cookiecutter"] for p in pythons()},
+    **{
+        f"uvx, Python {version}": [*UVX, "--python", path, "--from", COOKIECUTTER, "cookiecutter"]
+        for version, path in sorted(interpreters().items())
+    },
     "pipx": [*UVX, "pipx", "run", "--spec", COOKIECUTTER, "cookiecutter"],
     "pip": [],
 }

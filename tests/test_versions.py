@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from baking import Bake, BakedProject, environment, need, uv
+from baking import Bake, BakedProject, environment, interpreters, need, uv
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # `just check` runs on this one in test_checks.py.
@@ -26,12 +26,9 @@ LOCK = ("uv", "lock", "--quiet", "--upgrade-package", "django")
 
 def interpreter(*versions: str) -> str:
     """Return the path of the first of these Pythons that is installed, or skip the test."""
-    folders = [*Path.home().glob(".pyenv/versions/*/bin"), *map(Path, os.environ["PATH"].split(os.pathsep))]
     for version in versions:
-        for folder in folders:
-            # A shim of pyenv exists for each version, and fails for those that are not selected.
-            if folder.name != "shims" and (path := folder / f"python{version}").exists():
-                return str(path)
+        if path := interpreters().get(version):
+            return path
     pytest.skip(f"needs Python {' or '.join(versions)}, which is not installed")
 
 

@@ -30,12 +30,11 @@ class BookListView(TemplateView):
         cursor = request.GET.get("cursor", "")
         if ordering not in ORDERINGS:
             return error_page(400)
-        # The search column is long and not shown.
+        # Do not load the search column: it is long and not shown.
         books = Book.objects.order_by(ordering).defer("search")
         if search.strip():
-            # The lookup of SearchField: every term must match.
+            # SearchField's own `icontains`: every term must match.
             books = books.filter(search__icontains=search)
-        chosen = {"search": search, "ordering": ordering, "cursor": cursor}
         try:
             # With a filter, few rows may match: see `filtered_rows` in core/keyset.py.
             page = paginate(books, size=PAGE_SIZE, cursor=cursor, filtered=bool(search.strip()))
@@ -43,13 +42,16 @@ class BookListView(TemplateView):
             return error_page(400)
         count = count_results(books, page) if search else None
         context = {
+            "search": search,
+            "ordering": ordering,
+            "cursor": cursor,
             "page": page,
             "book_list": page.rows,
             "count": count,
             "orderings": ORDERINGS,
             "page_size": PAGE_SIZE,
         }
-        return self.render_to_response({**context, **chosen})
+        return self.render_to_response(context)
 
 
 def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:
@@ -66,7 +68,7 @@ def count_results(books: QuerySet[Book], page: KeysetPage) -> int | None:
 
 
 class BookDetailView(DetailView):
-    """Everything about one book."""
+    """The page of one book."""
 
     model = Book
     template_name = "books/book_detail.html"

@@ -4,6 +4,8 @@
 search with `icontains` becomes one `LIKE` for each term: `'%zola%'` for "zola", and for a short term such as "em"
 `'% em%'`, at the start of a word. On PostgreSQL a trigram index finds the rows: it pads each word with spaces, and
 stores every group of three consecutive characters, such as ` zo`, `zol` and `ola`.
+https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
+https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
 """
 
 import re
@@ -27,7 +29,7 @@ LETTERS = str.maketrans(
         "ð": "d",
         "đ": "d",
         "ħ": "h",
-        "\u0131": "i",
+        "\u0131": "i",  # dotless
         "ł": "l",
         "ŋ": "n",
         "ø": "o",
@@ -69,6 +71,7 @@ class SearchField(models.TextField):
         return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        """Fill the column: Django calls this before it writes a row."""
         value = self.words(model_instance)
         setattr(model_instance, self.attname, value)
         return value
@@ -79,7 +82,7 @@ class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
-    the padding of the index completes a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup
+    the spaces before it complete a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup
     replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 

@@ -34,7 +34,7 @@ class ISBNField(serializers.CharField):
             raise serializers.ValidationError(error.message, code=error.code) from error
 
 
-# Examples for the API documentation: what a client sends, and what it gets back.
+# Examples for the API documentation, like the `extend_schema` decorators: what a client sends, and what it gets back.
 BOOK = {"title": "Emma", "subtitle": "", "author": "Jane Austen", "isbn": "9780141439587"}
 # An ISBN-10 is accepted, and stored as an ISBN-13.
 SENT = {**BOOK, "isbn": "0-14-143958-0"}
@@ -92,5 +92,5 @@ class BookViewSet(ConditionalModelViewSet):
     # The column `Book.search`, with the words of title, subtitle and author.
     search_fields = ("search",)
     ordering_fields = ("title", "author", "created_at")
-    # An id is a number: anything else is a 404.
+    # The URL accepts only numbers.
     lookup_value_converter = "int"
