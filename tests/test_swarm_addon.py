@@ -86,7 +86,7 @@ def test_the_deployment_command_is_valid_and_asks_for_a_release(addon: BakedProj
 def test_the_proxy_has_the_limits_of_the_project(addon: BakedProject, bake: Bake) -> None:
     # The same lines as in docker-compose.yml, but for the time after which a node counts as lost.
     compose = bake().read("docker-compose.yml")
-    for line in ("read_header 10s", "read_body 5m", "max_size 25MiB", "request_buffers 64KiB", "lb_try_duration 30s"):
+    for line in ("read_header 10s", "read_body 5m", "max_size 26MiB", "request_buffers 64KiB", "lb_try_duration 30s"):
         assert line in addon.read("Caddyfile")
         assert line in compose
 
