@@ -32,6 +32,8 @@ SCREENS = [
 # Both widths and both colours, in two screens.
 TWO_SCREENS = [SCREENS[1], SCREENS[2]]
 VARIABLES = {"DEBUG": "false", "HTTPS": "false"}
+# A busy machine needs more than the five seconds that Playwright waits otherwise.
+expect.set_options(timeout=60_000)
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,10 @@ class Visit:
 
     def tab_to(self, target: Locator, limit: int = 80) -> None:
         """Press the tabulator key until the element has the focus."""
+        # Swagger UI makes its elements after the page has loaded.
+        expect(target).to_be_visible()
         for _ in range(limit):
-            if target.count() == 1 and target.evaluate("element => element === document.activeElement"):
+            if target.evaluate("element => element === document.activeElement"):
                 return
             self.page.keyboard.press("Tab")
         pytest.fail(f"{target} is not among the first {limit} stops of the tabulator key on {self.page.url}")

@@ -297,7 +297,4 @@ def test_a_node_that_vanishes_fails_no_read_and_loses_no_acknowledged_write(depl
             lost.plug_in()
     assert load.failed("GET") == []
     assert {request.status for request in load.failed("POST")} <= {502, 504}
-    # The proxy waits five seconds for a response, and then asks another replica. Without its limits a request would
-    # hang for 35 seconds.
-    assert max(request.seconds for request in load.requests) < 20
     assert load.acknowledged <= deployed.stored()
