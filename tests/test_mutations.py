@@ -148,7 +148,7 @@ MUTATIONS = {
     "each IPv6 address limited alone": Mutation(
         "core/rate_limits.py", "(address, 64)", "(address, 128)", "core/tests/test_rate_limits.py"
     ),
-    # View sets.
+    # Viewsets.
     "filters skipped for single rows": Mutation(
         VIEWSETS, "super().get_object()", "self.get_queryset().get(pk=self.kwargs['pk'])", VIEWSET_TESTS
     ),

@@ -284,7 +284,7 @@ def test_uploads_to_s3_come_back_by_signed_urls(owned: BakedProject, tmp_path: P
 import boto3
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-boto3.client("s3").create_bucket(Bucket="media")
+boto3.client("s3").create_bucket(Bucket="your-bucket")
 print(default_storage.url(default_storage.save("note.txt", ContentFile(b"text"))))
 """
     server = ["uvx", "--quiet", "--from", "moto[server]==5.2.5", "moto_server", "--port", str(port)]

@@ -44,7 +44,7 @@ def mount_versions(mount_api):
 
 @pytest.fixture
 def mount(mount_versions):
-    """A function that serves URL patterns below /api/v1/, and view sets by a router, each below its name."""
+    """A function that serves URL patterns below /api/v1/, and viewsets by a router, each below its name."""
 
     def mount(*patterns, **viewsets):
         router = SimpleRouter()

@@ -25,7 +25,7 @@ class Orders(viewsets.ModelViewSet):
 
 
 def with_serializer(mount, serializer, base=Customers):
-    """Serve a view set with this serializer."""
+    """Serve a viewset with this serializer."""
     viewset = type(base.__name__, (base,), {"serializer_class": serializer})
     mount(**{base.__name__.lower(): viewset})
 

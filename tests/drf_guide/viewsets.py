@@ -1,4 +1,4 @@
-"""View sets and their extra actions."""
+"""Viewsets and their extra actions."""
 
 from http import HTTPMethod
 

@@ -1,4 +1,4 @@
-"""System checks that find a misconfigured view set before a request does.
+"""System checks that find a misconfigured viewset before a request does.
 
 https://docs.djangoproject.com/en/5.2/topics/checks/
 """
@@ -19,12 +19,12 @@ import apis
 
 
 def check_viewsets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Check the view sets of all routers."""
+    """Check the viewsets of all routers."""
     return [message for viewset in viewsets() for message in check_viewset(viewset)]
 
 
 def viewsets() -> Iterator[Any]:
-    """Yield the view sets that the versions of the API register."""
+    """Yield the viewsets that the versions of the API register."""
     for version in iter_modules(apis.__path__):
         if version.ispkg and version.name.startswith("v"):
             urls = import_module(f"apis.{version.name}.urls")
@@ -78,6 +78,6 @@ def order(queryset: Any, name: Any) -> Any:
 
 
 def uses_serializer_class(viewset: Any) -> bool:
-    """Return whether the view set has DRF's own `get_serializer_class`."""
+    """Return whether the viewset has DRF's own `get_serializer_class`."""
     method = getattr(viewset, "get_serializer_class", None)
     return getattr(method, "__module__", None) == "rest_framework.generics"

@@ -19,7 +19,7 @@ from rest_framework.versioning import QueryParameterVersioning
 from apis.overrides import overrides
 from apis.permissions import has_own_queryset
 
-# The actions of DRF's own view sets and generic views, which read no query parameter themselves.
+# The actions of DRF's own viewsets and generic views, which read no query parameter themselves.
 ACTIONS = {None, "list", "create", "retrieve", "update", "partial_update", "destroy", "metadata"}
 
 

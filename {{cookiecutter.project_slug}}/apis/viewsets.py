@@ -1,4 +1,4 @@
-"""The base class of the API's view sets. https://www.django-rest-framework.org/api-guide/viewsets/"""
+"""The base class of the API's viewsets. https://www.django-rest-framework.org/api-guide/viewsets/"""
 
 import hashlib
 import json
@@ -98,7 +98,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return response
 
 
-# What a view set can override to show its lists differently.
+# What a viewset can override to show its lists differently.
 OVERRIDABLE = ("get_serializer", "get_serializer_context", "get_paginated_response", "paginate_queryset")
 
 

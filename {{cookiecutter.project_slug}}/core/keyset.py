@@ -1,4 +1,4 @@
-"""Keyset pagination: a page starts after the last row of the previous one, found by an index, not by an OFFSET.
+"""Keyset pagination: a page starts after the last row of the previous page, which an index finds, without OFFSET.
 
 Every page of an indexed ordering costs the same, and concurrent inserts and deletes cause no repeated or skipped row.
 https://use-the-index-luke.com/no-offset
@@ -7,9 +7,17 @@ In the ordering `title`, with the primary key as a tie breaker, the page after (
 
     SELECT … WHERE (title, id) > ('Emma', 7) ORDER BY title, id LIMIT 21
 
-`ordering_keys` turns the ordering of a queryset into such keys, and `rows_after` reads the rows beyond a cursor: by
-this comparison, by several ranges where keys are nullable or have different directions (`segments`), or, if a filter
-applies, among the next rows first (`filtered_rows`). One row more than the page shows that there is a next one.
+It compares titles and, where these are equal, ids. `title` and `id` are the keys of the ordering (`ordering_keys`).
+Their values in the last row, signed, are the cursor, which the client sends to get the next page.
+
+How the rows after a cursor are found depends on the keys (`rows_after`):
+
+- columns of the model that are never null, in one direction: with this comparison (`compare`)
+- other keys, such as nullable columns, relations or mixed directions: with a query for each range (`segments`)
+- the first kind in a filtered list, if there is an index: among the next rows of the index first (`filtered_rows`)
+- no usable keys, such as a random ordering: by row number, with OFFSET (`page_by_position`)
+
+Each query asks for one row more than the page holds: if that row exists, there is a next page.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +40,9 @@ from core.queryset_ordering import is_reversed, ordering_of
 # In a filtered list: how many rows to examine in the order of the index before falling back to sorting all matches.
 MAX_CANDIDATES = 3_000
 
-# A cursor is a signed JSON list: the ordering, whether it leads backwards, and a row's values, such as
-# ["title,id", false, "Emma", 7], or for "position" its number. The signature detects changes by clients.
+# A cursor is a signed JSON list: the ordering, whether to read backwards, and the values of the keys in the last row,
+# such as ["title,id", false, "Emma", 7]. A page by row number has ["position", false, 20]. The signature detects
+# changes by clients.
 SIGNER = signing.Signer(salt="core.keyset")
 
 # JSON has no types for these.
@@ -52,7 +61,7 @@ class InvalidCursorError(ValueError):
 
 
 class Row(Func):
-    """A row value of SQL: `(a, b) < (x, y)` compares several columns at once."""
+    """A row value of SQL: `(a, b) < (x, y)` compares `a` with `x` and, if they are equal, `b` with `y`."""
 
     function = ""
     output_field: Field = Field()
@@ -112,12 +121,12 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
     The ordering may combine columns, nullable ones too, relations, annotations and expressions; the primary key breaks
-    ties. An `Index` on its columns followed by the primary key makes every page cost the same. A page starts at a row
-    number instead, as with OFFSET, for lists, unions, slices, a random ordering (`?`), tuples, and dictionaries
-    without every column of the ordering and the primary key, such as those of grouped queries.
+    ties. With an `Index` on its columns followed by the primary key, every page costs the same. These are paged by row
+    number instead, as with OFFSET: lists, unions, slices, a random ordering (`?`), a relation whose model is ordered
+    by an expression, `values_list()`, and `values()` without the primary key or a column of the ordering.
 
-    `cursor` is `next` or `previous` of another page, "" for the first one. `filtered` says that a filter applies, so
-    that few rows may match: see `filtered_rows`. Raises InvalidCursorError.
+    `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies: few
+    rows may match then (see `filtered_rows`). Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     name = ",".join(str(key.order) for key in keys) if keys else "position"
@@ -245,7 +254,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
         return list(matching[:count])
     rows = list(matching.filter(compare(keys, edge, before=True))[:count])
     if len(rows) < count:
-        # No index covers this expression, which makes the planner find the matches first.
+        # `Coalesce(x, x)` equals `x`, but has no index: the planner finds the matches first, then sorts them.
         unindexed, descending = Coalesce(names[0], names[0]), keys[0].descending
         rest = (key.order for key in keys[1:])
         rows = list(matching.order_by(unindexed.desc() if descending else unindexed.asc(), *rest)[:count])
@@ -262,7 +271,7 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
 def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
     """Return the parts of the queryset's ordering, with the primary key added if missing.
 
-    None if keyset pagination cannot use the ordering.
+    Returns None if keyset pagination cannot use the ordering.
     """
     # PostgreSQL and Oracle sort null values as the largest, others as the smallest.
     nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
@@ -305,8 +314,8 @@ def name_attribute(key: Key, free: str) -> Key:
 def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool = False) -> list[Key]:
     """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
 
-    `flipped` reverses their direction, for the ordering of a model that a descending relation leads to.
-    [] if keyset pagination cannot use it, such as "?".
+    `flipped` reverses their direction: a descending relation reverses the ordering of its model. Returns [] for an
+    item that keyset pagination cannot use, such as "?".
     """
     descending, nulls_first = flipped, None
     if isinstance(item, OrderBy):

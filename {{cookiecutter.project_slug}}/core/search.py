@@ -1,9 +1,13 @@
 """A search field that ignores case and accents.
 
-`save()` fills a column with the normalized words of other columns: the author "Émile Zola" becomes " emile zola". A
-search with `icontains` becomes one `LIKE` for each term: `'%zola%'` for "zola", and for a short term such as "em"
-`'% em%'`, at the start of a word. On PostgreSQL a trigram index finds the rows: it pads each word with spaces, and
-stores every group of three consecutive characters, such as ` zo`, `zol` and `ola`.
+    search = SearchField(sources=("title", "author"))
+
+`save()` fills this column with the normalized words of its sources: the author "Émile Zola" becomes " emile zola". A
+search with `icontains` becomes one `LIKE` for each term, in which `%` stands for any text: `'%zola%'` for "zola", and
+`'% em%'` for a short term such as "em", which matches only at the start of a word.
+
+On PostgreSQL a migration adds a trigram index with `AddSearchIndex`. It pads each word with spaces, and stores every
+group of three consecutive characters, such as ` zo`, `zol` and `ola`, so that `LIKE` finds rows without reading all.
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
 """
@@ -19,7 +23,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# Characters of a trigram. A shorter term within a word has none.
+# The length of a trigram. A shorter term in the middle of a word contains no trigram.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -51,8 +55,8 @@ def normalize(text: str) -> str:
 class SearchField(models.TextField):
     """The normalized words of the columns in `sources`; `icontains` matches rows that contain every search term.
 
-    `bulk_create()`, and `save()` without `update_fields`, keep it up to date. `update()`, `bulk_update()`, fixtures
-    and `save(update_fields=…)` without this field do not: `manage.py rebuild_search` repairs the rows.
+    `save()` and `bulk_create()` keep it up to date. `update()`, `bulk_update()`, `loaddata`, and
+    `save(update_fields=…)` that omits this field, do not: `manage.py rebuild_search` repairs the rows.
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -82,7 +86,7 @@ class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
-    the spaces before it complete a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup
+    the padding spaces complete a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup
     replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 
@@ -125,7 +129,7 @@ def searchable_models() -> Iterator[type[models.Model]]:
 
 
 class AddSearchIndex(Operation):
-    """A trigram index for a `SearchField` on PostgreSQL; other databases read every row.
+    """Add a trigram index for a `SearchField` on PostgreSQL; other databases have none, and read every row.
 
     `CREATE INDEX CONCURRENTLY` does not block writes and cannot run in a transaction: set `atomic = False` in the
     migration. An interrupted migration can be run again. Raises CommandError if the index cannot be created.
@@ -141,7 +145,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing: the index is not in the model's Meta, because only PostgreSQL has its type."""
+        """Change nothing: the index is not in the model's Meta, because only PostgreSQL has GIN indexes."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":

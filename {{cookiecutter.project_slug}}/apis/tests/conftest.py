@@ -1,4 +1,4 @@
-"""What the tests of the API share: a client, users, and view sets of Django's own models.
+"""What the tests of the API share: a client, users, and viewsets of Django's own models.
 
 The models of `django.contrib.admin` and `django.contrib.auth` are in every project, so that these tests hold whatever
 models are added or removed.
@@ -81,7 +81,7 @@ def as_editor(editor: User) -> API:
 
 @pytest.fixture
 def mount(settings: Any) -> Any:
-    """Serve view sets in version 1: `mount(entries=EntryViewSet)` at `/api/v1/entries/`, named `entries-list`."""
+    """Serve viewsets in version 1: `mount(entries=EntryViewSet)` at `/api/v1/entries/`, named `entries-list`."""
     project = settings.ROOT_URLCONF
 
     def serve(*patterns: Any, **viewsets: Any) -> None:

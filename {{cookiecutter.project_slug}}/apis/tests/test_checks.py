@@ -1,4 +1,4 @@
-"""The system checks: `manage.py check` names the class of a wrongly configured view set, and the cure."""
+"""The system checks: `manage.py check` names the class of a wrongly configured viewset, and the cure."""
 
 from io import StringIO
 from typing import Any
@@ -37,7 +37,7 @@ class EntryViewSet(ConditionalModelViewSet):
 
 
 def variant(**attributes: Any) -> type[EntryViewSet]:
-    """Return a subclass of the view set with other attributes."""
+    """Return a subclass of the viewset with other attributes."""
     return type("NoteViewSet", (EntryViewSet,), attributes)
 
 

@@ -58,7 +58,7 @@ def _entries(mount: Any, reader: Any, editor: Any) -> None:
 
 
 def variant(**attributes: Any) -> type[EntryViewSet]:
-    """Return a subclass of the view set with other attributes."""
+    """Return a subclass of the viewset with other attributes."""
     return type("Variant", (EntryViewSet,), attributes)
 
 

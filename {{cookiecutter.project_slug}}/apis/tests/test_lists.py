@@ -57,7 +57,7 @@ def with_fields(**fields: Any) -> type[EntrySerializer]:
 
 
 def variant(**attributes: Any) -> type[EntryViewSet]:
-    """Return a subclass of the view set with other attributes."""
+    """Return a subclass of the viewset with other attributes."""
     return type("Variant", (EntryViewSet,), attributes)
 
 

@@ -41,12 +41,12 @@ def _groups(mount: Any) -> None:
 
 
 def variant(**attributes: Any) -> type[GroupViewSet]:
-    """Return a subclass of the view set with other attributes."""
+    """Return a subclass of the viewset with other attributes."""
     return type("Variant", (GroupViewSet,), attributes)
 
 
 def paginated(**attributes: Any) -> type[GroupViewSet]:
-    """Return a subclass of the view set whose pagination class has these attributes."""
+    """Return a subclass of the viewset whose pagination class has these attributes."""
     return variant(pagination_class=type("Pages", (KeysetPagination,), attributes))
 
 

@@ -87,7 +87,7 @@ class NoModel(viewsets.ViewSet):
 
 
 class NoModelGeneric(viewsets.GenericViewSet[Any]):
-    """A generic view set whose rows are no queryset."""
+    """A generic viewset whose rows are no queryset."""
 
     def get_queryset(self) -> Any:
         return [1, 2]

@@ -57,7 +57,7 @@ def url(group: Group) -> str:
 
 
 def variant(**attributes: Any) -> type[GroupViewSet]:
-    """Return a subclass of the view set with other attributes."""
+    """Return a subclass of the viewset with other attributes."""
     return type("Variant", (GroupViewSet,), attributes)
 
 

@@ -1,4 +1,7 @@
-"""The book resource: serializer, filters and view set."""
+"""The book resource at `/api/v1/books/`.
+
+`BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
+"""
 
 from typing import Any
 
@@ -34,7 +37,7 @@ class ISBNField(serializers.CharField):
             raise serializers.ValidationError(error.message, code=error.code) from error
 
 
-# Examples for the API documentation, like the `extend_schema` decorators: what a client sends, and what it gets back.
+# Examples for the API documentation: what a client sends, and what it gets back.
 BOOK = {"title": "Emma", "subtitle": "", "author": "Jane Austen", "isbn": "9780141439587"}
 # An ISBN-10 is accepted, and stored as an ISBN-13.
 SENT = {**BOOK, "isbn": "0-14-143958-0"}
@@ -86,10 +89,11 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. To write, a user must be logged in and have the model permission, such as `add_book`.
+    # Everybody may read. To write, users must be logged in (first class), and have the model's permission, such as
+    # `add_book` (second class).
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
-    # The column `Book.search`, with the words of title, subtitle and author.
+    # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.
     search_fields = ("search",)
     ordering_fields = ("title", "author", "created_at")
     # The URL accepts only numbers.

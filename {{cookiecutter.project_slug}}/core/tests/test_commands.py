@@ -34,7 +34,9 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
 def prepared(monkeypatch: pytest.MonkeyPatch, free_port: None) -> list[str]:
     """Record what `start` does instead of doing it."""
     calls: list[str] = []
-    monkeypatch.delenv("RUN_MAIN", raising=False)
+    # Set it, so that it is removed after the test, when `start` has set it.
+    monkeypatch.setenv(start.PREPARED, "")
+    monkeypatch.delenv(start.PREPARED)
     monkeypatch.setattr(start, "call_command", lambda name, **options: calls.append(name))
     monkeypatch.setattr(RunserverCommand, "handle", lambda *args, **options: calls.append("serve"))
     return calls
@@ -51,8 +53,9 @@ def test_a_start_with_users_loads_nothing(prepared):
     assert prepared == ["migrate", "serve"]
 
 
-def test_the_process_that_reloads_prepares_nothing(prepared, monkeypatch):
-    monkeypatch.setenv("RUN_MAIN", "true")
+def test_a_start_after_a_change_of_the_code_prepares_nothing(prepared):
+    call_command("start")
+    prepared.clear()
     call_command("start")
     assert prepared == ["serve"]
 

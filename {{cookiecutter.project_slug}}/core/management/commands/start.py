@@ -20,15 +20,19 @@ def port() -> int:
         raise CommandError(f"{str(error).rstrip('.')}. Set it in the environment or in .env.") from None
 
 
+# The server restarts in a second process after a change of the code, and finds everything prepared.
+PREPARED = "START_PREPARED"
+
+
 class Command(RunserverCommand):
     help = "Migrate the database, load demo data if it has no users yet, and serve on 127.0.0.1, port WEB_PORT."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["addrport"]:
-            self.default_port = str(port())
-        # The reloader starts this command again in a second process: it finds everything prepared.
-        if os.environ.get("RUN_MAIN") != "true":
-            if not options["addrport"]:
+        own_port = not options["addrport"]
+        if own_port:
+            options["addrport"] = str(port())
+        if PREPARED not in os.environ:
+            if own_port:
                 self.check_port(port())
             try:
                 call_command("migrate", verbosity=0)
@@ -39,6 +43,7 @@ class Command(RunserverCommand):
                 call_command("demo", stdout=self.stdout)
                 # Python buffers what goes to a file or a pipe: the password would appear when the server stops.
                 self.stdout.flush()
+            os.environ[PREPARED] = "true"
         super().handle(*args, **options)
 
     def check_port(self, port: int) -> None:
@@ -46,7 +51,7 @@ class Command(RunserverCommand):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((self.default_addr, port))
+                probe.bind(("127.0.0.1", port))
             except OSError as error:
                 raise CommandError(
                     f"Port {port} cannot be used ({error.strerror}). Set WEB_PORT to a free one, "
