@@ -110,13 +110,15 @@ def test_git_undoes_the_steps_of_the_tour(bake: Bake, tmp_path: Path) -> None:
     files = project.files
     project.run("sh", "-ec", commit, status=0, **AUTHOR)
     project.edit("books/views.py", "PAGE_SIZE = 20", "PAGE_SIZE = 5")
-    for name in ("authors/urls.py", "db.sqlite3", "db.sqlite3-wal"):
-        (project.path / name).parent.mkdir(exist_ok=True)
+    for name in ("authors/urls.py", "authors/__pycache__/urls.pyc", "db.sqlite3", "db.sqlite3-wal"):
+        (project.path / name).parent.mkdir(parents=True, exist_ok=True)
         (project.path / name).touch()
     project.run("sh", "-ec", undo)
     assert project.run("git", "status", "--porcelain") == ""
     assert {name for name in project.files if not name.startswith(".git/")} == files
     assert "PAGE_SIZE = 20" in project.read("books/views.py")
+    # Git keeps directories with files that it ignores, and `startapp` would refuse the name.
+    assert not (project.path / "authors").exists()
 
 
 def test_the_python_of_the_tour_is_formatted(bake: Bake, tmp_path: Path) -> None:

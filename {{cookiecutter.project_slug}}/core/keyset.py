@@ -1,4 +1,4 @@
-"""Keyset pagination: a page starts after the last row of the previous page, which an index finds, without OFFSET.
+"""Keyset pagination: a page starts after the last row of the previous page. An index finds this row, without OFFSET.
 
 Every page of an indexed ordering costs the same, and concurrent inserts and deletes cause no repeated or skipped row.
 https://use-the-index-luke.com/no-offset
@@ -8,16 +8,19 @@ In the ordering `title`, with the primary key as a tie breaker, the page after (
     SELECT … WHERE (title, id) > ('Emma', 7) ORDER BY title, id LIMIT 21
 
 It compares titles and, where these are equal, ids. `title` and `id` are the keys of the ordering (`ordering_keys`).
-Their values in the last row, signed, are the cursor, which the client sends to get the next page.
+Their values in the last row, signed, are the cursor that the client sends to get the next page; those in the first row
+lead to the previous page.
 
-How the rows after a cursor are found depends on the keys (`rows_after`):
+How the rows after a cursor are found depends on the keys:
 
-- columns of the model that are never null, in one direction: with this comparison (`compare`)
-- other keys, such as nullable columns, relations or mixed directions: with a query for each range (`segments`)
-- the first kind in a filtered list, if there is an index: among the next rows of the index first (`filtered_rows`)
-- no usable keys, such as a random ordering: by row number, with OFFSET (`page_by_position`)
+- `compare`, one comparison as above: if all keys are columns of the model, never null, and in one direction
+- `filtered_rows`, which tries the next rows of the index first: for such keys, in a filtered list with an index
+- `segments`, a query for each range: for other keys, such as nullable columns, relations or mixed directions
+- `page_by_position`, with OFFSET: if there are no keys, as in a random ordering
 
 Each query asks for one row more than the page holds: if that row exists, there is a next page.
+
+Read `paginate`, `rows_after` and `compare` first; `ordering_keys` and what it calls translate Django's orderings.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -40,9 +43,9 @@ from core.queryset_ordering import is_reversed, ordering_of
 # In a filtered list: how many rows to examine in the order of the index before falling back to sorting all matches.
 MAX_CANDIDATES = 3_000
 
-# A cursor is a signed JSON list: the ordering, whether to read backwards, and the values of the keys in the last row,
-# such as ["title,id", false, "Emma", 7]. A page by row number has ["position", false, 20]. The signature detects
-# changes by clients.
+# A cursor is a signed JSON list: the ordering, whether to read backwards, and the values of the keys in the row to
+# start after, such as ["title,id", false, "Emma", 7]. A page by position has the number of its first row instead:
+# ["position", false, 20]. The signature detects changes by clients.
 SIGNER = signing.Signer(salt="core.keyset")
 
 # JSON has no types for these.
@@ -57,7 +60,7 @@ DECODERS: dict[str, Callable[[str], Any]] = {
 
 
 class InvalidCursorError(ValueError):
-    """The cursor was not made by this list with this ordering."""
+    """The cursor is malformed, or does not fit the ordering of this list."""
 
 
 class Row(Func):
@@ -69,7 +72,10 @@ class Row(Func):
 
 @dataclass(frozen=True)
 class KeysetPage:
-    """The rows of a page, and the cursors of its neighbours: None if there is no such page, "" for the first page."""
+    """The rows of a page, and the cursors of the pages beside it.
+
+    A cursor is None if there is no such page, and may be "" if it is the first page.
+    """
 
     rows: list[Any]
     next: str | None
@@ -89,7 +95,7 @@ class Key:
     # The expression to annotate as `attribute`, if the row lacks that value.
     expression: Any = None
     attribute: str = ""
-    # Whether the ordering itself places null values. If not, the database's default applies, which an index can serve.
+    # Whether the ordering itself places null values. If not, they are where the database puts them, also in an index.
     explicit_nulls: bool = False
 
     def __neg__(self) -> "Key":
@@ -120,10 +126,11 @@ class Key:
 def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: bool = False) -> KeysetPage:
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
-    The ordering may combine columns, nullable ones too, relations, annotations and expressions; the primary key breaks
-    ties. With an `Index` on its columns followed by the primary key, every page costs the same. These are paged by row
-    number instead, as with OFFSET: lists, unions, slices, a random ordering (`?`), a relation whose model is ordered
-    by an expression, `values_list()`, and `values()` without the primary key or a column of the ordering.
+    The ordering may combine columns (also nullable), relations, annotations and expressions; the primary key breaks
+    ties. With an `Index` on its columns followed by the primary key, every page costs the same. Some are paged by
+    position instead, which is OFFSET for a queryset: lists, unions, slices, a random ordering (`?`), a relation whose
+    model is ordered by an expression, `values_list()`, and `values()` that lacks the primary key or any column of the
+    ordering.
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies: few
     rows may match then (see `filtered_rows`). Raises InvalidCursorError.
@@ -140,7 +147,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     try:
         ordered = in_order(queryset, walked)
     except (NotSupportedError, TypeError):
-        # A union cannot be annotated, nor a slice ordered again.
+        # Django cannot annotate a union, or order a slice again.
         return page_by_position(queryset, size)
     try:
         rows = rows_after(ordered, walked, values, size + 1, filtered)
@@ -161,6 +168,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
         # The list is empty, or all rows beyond the cursor were deleted: link back to the nearest page that has rows.
         end = SIGNER.sign_object([name, True])
         return KeysetPage([], "" if backwards else None, end if values and not backwards else None)
+    # `more` is about the reading direction. In the other one there is the page that the cursor came from.
     has_next, has_previous = (bool(values), more) if backwards else (more, bool(values))
     return KeysetPage(
         rows,
@@ -170,7 +178,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
 
 def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
-    """Return the page that begins at row number `start` of a list or queryset."""
+    """Return the page that begins at position `start`, from 0, of a list or queryset."""
     found = list(rows[start : start + size + 1])
     previous = SIGNER.sign_object(["position", True, start - size]) if start > size else ""
     return KeysetPage(
@@ -225,7 +233,7 @@ def compare(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False)
 def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
     """Yield filters that, run one after the other, return every row after these values, in order.
 
-    Each is one range scan of an index on the keys; a single condition with OR would not be. After (5, 7) in the
+    Each reads one part of an index on the keys; a single condition with OR would not. After (5, 7) in the
     ordering `-rank, id` they are `rank = 5 AND id > 7` and `rank < 5`.
     """
     if not values:
@@ -241,8 +249,8 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
-    The database's planner assumes that matching rows are uniformly distributed. If they are clustered at the end of
-    the ordering, it walks through the whole index; if there are many, it may sort all of them. So look among the next
+    The database's planner assumes that matching rows are uniformly distributed. If all of them are near the end of the
+    ordering, the database may read the whole index; if there are many, it may sort them all. So look among the next
     MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
     """
     names = [key.lookup for key in keys]
@@ -254,7 +262,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
         return list(matching[:count])
     rows = list(matching.filter(compare(keys, edge, before=True))[:count])
     if len(rows) < count:
-        # `Coalesce(x, x)` equals `x`, but has no index: the planner finds the matches first, then sorts them.
+        # No index has the order of `Coalesce(x, x)`, which equals `x`: the planner has to find the matches, then sort.
         unindexed, descending = Coalesce(names[0], names[0]), keys[0].descending
         rest = (key.order for key in keys[1:])
         rows = list(matching.order_by(unindexed.desc() if descending else unindexed.asc(), *rest)[:count])
@@ -262,7 +270,10 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether an index of the model contains every row in the order of these keys, or in reverse."""
+    """Whether the primary key, or an index in `Meta` without a condition, has the order of these keys, or its reverse.
+
+    Other indexes, such as those of unique fields, are not considered.
+    """
     names = [key.column.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]
     return names == [model._meta.pk.name] or names in indexed or [f"-{name}" for name in names] in indexed
@@ -391,7 +402,7 @@ def encode(value: Any) -> Any:
 
 
 def read_cursor(cursor: str) -> list[Any]:
-    """Return the ordering, whether the cursor leads backwards, and the values of its row, or the row number."""
+    """Return the ordering, whether the cursor leads backwards, and the values of its row, or the position."""
     try:
         name, backwards, *values = SIGNER.unsign_object(cursor)
         values = [DECODERS.get(value[0], str)(value[1]) if isinstance(value, list) else value for value in values]

@@ -2,12 +2,14 @@
 
     search = SearchField(sources=("title", "author"))
 
-`save()` fills this column with the normalized words of its sources: the author "Émile Zola" becomes " emile zola". A
-search with `icontains` becomes one `LIKE` for each term, in which `%` stands for any text: `'%zola%'` for "zola", and
-`'% em%'` for a short term such as "em", which matches only at the start of a word.
+`save()` fills this column with the normalized words of its sources: the title "Nana" and the author "Émile Zola"
+become " nana emile zola". A search with `icontains` becomes one `LIKE` for each term, joined by `AND`, in which `%`
+stands for any text: `'%zola%'` for "zola", and `'% em%'` for a short term such as "em", which matches only at the
+start of a word. The column starts with a space, so that this is true for its first word, too.
 
-On PostgreSQL a migration adds a trigram index with `AddSearchIndex`. It pads each word with spaces, and stores every
-group of three consecutive characters, such as ` zo`, `zol` and `ola`, so that `LIKE` finds rows without reading all.
+On PostgreSQL a migration adds a trigram index with `AddSearchIndex`. The index pads each word with spaces, and stores
+its trigrams, groups of three consecutive characters such as ` zo`, `zol` and `ola`, so that `LIKE` need not read every
+row.
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
 """
@@ -23,7 +25,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# The length of a trigram. A shorter term in the middle of a word contains no trigram.
+# The length of a trigram. A shorter term makes one only with the space before a word.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -48,15 +50,15 @@ def normalize(text: str) -> str:
     """Return the words of the text: letters and digits in lower case, without accents, with single spaces."""
     decomposed = unicodedata.normalize("NFKD", text)
     kept = "".join([character for character in decomposed if not unicodedata.combining(character)])
-    # Punctuation separates words, because a trigram index does not contain it.
+    # Split words at punctuation, which a trigram index does not store.
     return " ".join(WORD.findall(kept)).casefold().translate(LETTERS)
 
 
 class SearchField(models.TextField):
     """The normalized words of the columns in `sources`; `icontains` matches rows that contain every search term.
 
-    `save()` and `bulk_create()` keep it up to date. `update()`, `bulk_update()`, `loaddata`, and
-    `save(update_fields=…)` that omits this field, do not: `manage.py rebuild_search` repairs the rows.
+    `save()` and `bulk_create()` keep it up to date. After `update()`, `bulk_update()`, `loaddata`, or a `save()`
+    that omits this field (because of `update_fields`, `only()` or `defer()`), run `manage.py rebuild_search`.
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -68,10 +70,7 @@ class SearchField(models.TextField):
         return name, path, args, {**kwargs, "sources": self.sources}
 
     def words(self, instance: models.Model) -> str:
-        """Return the value for this row.
-
-        It starts with a space, so that the pattern of a short term, `% ab%`, also matches the first word.
-        """
+        """Return the value for this row."""
         return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
@@ -86,13 +85,14 @@ class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
-    the padding spaces complete a trigram. Terms without a letter or digit, such as `&`, are ignored. The lookup
+    they form a trigram with the space before it. Terms without a letter or digit, such as `&`, are ignored. The lookup
     replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 
     lookup_name = "icontains"
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        """Return the condition: for "zola em" it is `(search LIKE '%zola%' AND search LIKE '% em%')`."""
         column, params = self.process_lhs(compiler, connection)
         words = normalize(str(self.rhs)).split()
         if not words:
@@ -129,7 +129,7 @@ def searchable_models() -> Iterator[type[models.Model]]:
 
 
 class AddSearchIndex(Operation):
-    """Add a trigram index for a `SearchField` on PostgreSQL; other databases have none, and read every row.
+    """Add a trigram index for a `SearchField` on PostgreSQL; other databases read every row.
 
     `CREATE INDEX CONCURRENTLY` does not block writes and cannot run in a transaction: set `atomic = False` in the
     migration. An interrupted migration can be run again. Raises CommandError if the index cannot be created.
@@ -145,7 +145,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing: the index is not in the model's Meta, because only PostgreSQL has GIN indexes."""
+        """Change nothing: the model's Meta omits the index, because only PostgreSQL has its type, GIN."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":

@@ -1,6 +1,8 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
+Its base class is DRF's `ModelViewSet` with transactions, row locks, `ETag` and `If-Match`. The decorators
+`extend_schema…` describe the resource in the API documentation, and change nothing else.
 """
 
 from typing import Any
@@ -27,7 +29,7 @@ from books.models import Book
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
 class ISBNField(serializers.CharField):
-    """An ISBN of 10 or 13 digits, normalized to 13 before the uniqueness check."""
+    """An ISBN of 10 or 13 digits, converted to 13 before `UniqueValidator` sees it."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -89,12 +91,12 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. To write, users must be logged in (first class), and have the model's permission, such as
-    # `add_book` (second class).
+    # Everybody may read. To write, the first class requires authentication, and the second one the permission of the
+    # model, such as `add_book`.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.
     search_fields = ("search",)
     ordering_fields = ("title", "author", "created_at")
-    # The URL accepts only numbers.
+    # The id in the URL must be a number.
     lookup_value_converter = "int"
