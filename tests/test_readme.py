@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from baking import ROOT, Bake, BakedProject, free_port, http_get, need, running, uv
+from baking import FOREIGN_PLUGINS, ROOT, Bake, BakedProject, free_port, http_get, need, running, uv
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
@@ -86,7 +86,9 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
         (project.path / name).write_text(f"{project.read(name)}\n{added}", encoding="utf-8")
     project.edit("accounts/models.py", "AbstractUser\n\n", "AbstractUser\nfrom django.db import models\n\n")
     project.manage("makemigrations", "accounts")
-    project.run("sh", "-ec", finish.replace("uv run ", ""))
+    # With the tests of what was added; test_checks.py runs the others.
+    added = "authors accounts apis/tests/test_authors.py"
+    project.run("sh", "-ec", finish.replace("uv run ", ""), PYTEST_ADDOPTS=f"{FOREIGN_PLUGINS} {added}")
     document = project.manage("spectacular", "--api-version", "v2", "--validate", "--fail-on-warn")
     paths = re.findall(r"(?m)^  (/.*):$", document)
     assert "/api/v2/authors/{id}/" in paths
