@@ -20,6 +20,7 @@ SETTINGS = "django_project/settings.py"
 BOOKS = "apis/v1/books.py"
 VIEWSETS = "apis/viewsets.py"
 KEYSET = "core/keyset.py"
+ORDERING_KEYS = "core/ordering_keys.py"
 LIMITS = "accounts/login_limits.py"
 
 BOOKS_API = "apis/tests/test_books.py"
@@ -199,10 +200,10 @@ MUTATIONS = {
     ),
     "matches beyond the candidates missing": Mutation(KEYSET, "if len(rows) < count:", "if False:", KEYSET_TESTS),
     "null values in the wrong place": Mutation(
-        KEYSET, 'connections[queryset.db].vendor in {"postgresql", "oracle"}', "True", KEYSET_TESTS
+        ORDERING_KEYS, 'connections[queryset.db].vendor in {"postgresql", "oracle"}', "True", KEYSET_TESTS
     ),
     "rows with null values missing": Mutation(
-        KEYSET, "if self.nullable and not self.nulls_first:", "if False:", KEYSET_TESTS
+        ORDERING_KEYS, "if self.nullable and not self.nulls_first:", "if False:", KEYSET_TESTS
     ),
     "list counts its rows": Mutation(
         KEYSET,

@@ -24,7 +24,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from apis.overrides import overrides
-from core.keyset import ordering_keys
+from core.ordering_keys import ordering_keys
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):

@@ -3,13 +3,15 @@
     search = SearchField(sources=("title", "author"))
 
 `save()` fills this column with the normalized words of its sources: the title "Nana" and the author "Émile Zola"
-become " nana emile zola". A search with `icontains` becomes one `LIKE` for each term, joined by `AND`, in which `%`
-stands for any text: `'%zola%'` for "zola", and `'% em%'` for a short term such as "em", which matches only at the
-start of a word. The column starts with a space, so that this is true for its first word, too.
+become " nana emile zola". A search for "zola em" with `icontains` becomes
 
-On PostgreSQL a migration adds a trigram index with `AddSearchIndex`. The index pads each word with spaces, and stores
-its trigrams, groups of three consecutive characters such as ` zo`, `zol` and `ola`, so that `LIKE` need not read every
-row.
+    search LIKE '%zola%' AND search LIKE '% em%'
+
+in which `%` stands for any text. A short term such as "em" matches only at the start of a word; the column starts with
+a space, so that it can match the first word, too.
+
+For PostgreSQL, write a migration with `AddSearchIndex`, a trigram index. It pads each word with spaces, and lists the
+rows of each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), so that `LIKE` reads only those.
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
 """
@@ -25,7 +27,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# The length of a trigram. A shorter term makes one only with the space before a word.
+# The length of a trigram. A shorter term fills one only with the padding before a word.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -85,14 +87,14 @@ class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
-    they form a trigram with the space before it. Terms without a letter or digit, such as `&`, are ignored. The lookup
-    replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
+    they form a trigram with the padding before it. Terms without a letter or digit, such as `&`, are ignored. The
+    lookup replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 
     lookup_name = "icontains"
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        """Return the condition: for "zola em" it is `(search LIKE '%zola%' AND search LIKE '% em%')`."""
+        """Return the condition in SQL, and its parameters."""
         column, params = self.process_lhs(compiler, connection)
         words = normalize(str(self.rhs)).split()
         if not words:

@@ -1,0 +1,157 @@
+"""The keys of an ordering: the columns and expressions that sort a queryset, each with its direction.
+
+`ordering_keys` translates what Django's `order_by()` and `Meta.ordering` accept.
+https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import connections
+from django.db.models import F, Model, OrderBy, Q, QuerySet
+
+from core.queryset_ordering import is_reversed, ordering_of
+
+
+@dataclass(frozen=True)
+class Key:
+    """One part of an ordering: `lookup` is its name in `filter()`, and `attribute` its name in a row."""
+
+    lookup: str
+    descending: bool
+    nulls_first: bool
+    nullable: bool = True
+    # The field, if it is a column of the model's own table or of its parents'.
+    column: Any = None
+    # The expression to annotate as `attribute`, if the row lacks that value.
+    expression: Any = None
+    attribute: str = ""
+    # Whether the ordering has `nulls_first` or `nulls_last`. If not, the default of the database applies.
+    explicit_nulls: bool = False
+
+    def __neg__(self) -> "Key":
+        """Return the same key in the opposite direction."""
+        return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
+
+    @property
+    def order(self) -> Any:
+        """The argument for `order_by()`."""
+        if not self.explicit_nulls:
+            return f"-{self.lookup}" if self.descending else self.lookup
+        nulls = {"nulls_first" if self.nulls_first else "nulls_last": True}
+        return F(self.lookup).desc(**nulls) if self.descending else F(self.lookup).asc(**nulls)
+
+    def equal(self, value: Any) -> Q:
+        return Q(**({f"{self.lookup}__isnull": True} if value is None else {self.lookup: value}))
+
+    def beyond(self, value: Any) -> Iterator[Q]:
+        """Yield the conditions for the rows after `value`, in the order of the rows."""
+        if value is not None:
+            yield Q(**{f"{self.lookup}__{'lt' if self.descending else 'gt'}": value})
+            if self.nullable and not self.nulls_first:
+                yield Q(**{f"{self.lookup}__isnull": True})
+        elif self.nulls_first:
+            yield Q(**{f"{self.lookup}__isnull": False})
+
+
+def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
+    """Return the parts of the queryset's ordering, with the primary key added if missing.
+
+    Returns None if keyset pagination cannot use the ordering.
+    """
+    # PostgreSQL and Oracle sort null values as the largest, others as the smallest.
+    nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
+    model: Any = queryset.model
+    return keys_of(model, ordering_of(queryset), nulls_largest, is_reversed(queryset))
+
+
+@lru_cache(256)
+def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backwards: bool) -> tuple[Key, ...] | None:
+    """Return the keys of an ordering of this model."""
+    keys: list[Key] = []
+    for item in ordering:
+        found = make_keys(model, item, nulls_largest)
+        if not found:
+            return None
+        keys += found
+    pk = model._meta.pk
+    if not any(key.column is pk for key in keys):
+        # In the direction of the key before it, so that one index covers both keys.
+        descending = bool(keys) and keys[-1].descending
+        keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
+    if backwards:
+        keys = [-key for key in keys]
+    return tuple(name_attribute(key, f"keyset_{number}") for number, key in enumerate(keys))
+
+
+def name_attribute(key: Key, free: str) -> Key:
+    """Return the key with `attribute` set: the name in the row, or the unused name `free` for an annotation."""
+    if key.column:
+        return replace(key, attribute=key.column.attname)
+    if key.expression is not None:
+        return replace(key, attribute=free, lookup=free)
+    return (
+        replace(key, attribute=free, expression=F(key.lookup))
+        if "__" in key.lookup
+        else replace(key, attribute=key.lookup)
+    )
+
+
+def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool = False) -> list[Key]:
+    """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
+
+    `flipped` reverses their direction: a descending relation reverses the ordering of its model. Returns [] for an
+    item that keyset pagination cannot use, such as "?".
+    """
+    descending, nulls_first = flipped, None
+    if isinstance(item, OrderBy):
+        descending = item.descending != flipped
+        if item.nulls_first or item.nulls_last:
+            nulls_first = bool(item.nulls_first) != flipped
+        item = item.expression
+    elif isinstance(item, str):
+        descending = item.startswith("-") != flipped
+        item = F(item.lstrip("+-"))
+    key = Key(
+        lookup=getattr(item, "name", "") if isinstance(item, F) else "",
+        descending=descending,
+        nulls_first=nulls_largest == descending if nulls_first is None else nulls_first,
+        expression=None if isinstance(item, F) else item,
+        explicit_nulls=nulls_first is not None,
+    )
+    if key.lookup == "?":
+        return []
+    return [key] if key.expression is not None else resolve(model, key, nulls_largest)
+
+
+def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
+    """Return the keys for the path `key.lookup`, which starts at this model."""
+    path = key.lookup.split("__")
+    field: Any = None
+    within: Any = model
+    for name in path:
+        try:
+            field = within._meta.pk if name == "pk" else within._meta.get_field(name)
+        except (AttributeError, FieldDoesNotExist):
+            # An annotation, or a transform of a column.
+            return [key]
+        within = field.related_model if field.is_relation else None
+    if field.is_relation and path[-1] not in {"pk", getattr(field, "attname", "")}:
+        # Django orders a relation by the ordering of its model, or by the column itself.
+        related, keys = field.related_model, []
+        if field.concrete and not related._meta.ordering:
+            return resolve(model, replace(key, lookup="__".join([*path[:-1], field.attname])), nulls_largest)
+        for item in related._meta.ordering or ["pk"]:
+            inner = make_keys(related, item, nulls_largest, flipped=key.descending)
+            if not inner or any(part.expression is not None for part in inner):
+                return []
+            keys += [
+                replace(each, lookup=f"{key.lookup}__{each.lookup}", nullable=True, column=None) for each in inner
+            ]
+        return keys
+    if len(path) > 1 or not field.concrete:
+        return [key]
+    return [replace(key, lookup=field.attname, nullable=field.null, column=field)]
