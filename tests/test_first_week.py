@@ -193,3 +193,10 @@ def test_a_streamed_response_outlasts_the_timeout_of_the_server(bake: Bake) -> N
     with running(command, project.path, f"http://127.0.0.1:{port}/health/live", **variables):
         response = http_get(f"http://127.0.0.1:{port}/api/v1/slow/")
     assert (response.status_code, response.text.split()) == (200, ["first", "last"])
+
+
+def test_a_command_outside_of_the_virtual_environment_says_what_to_do(bake: Bake) -> None:
+    # With -S, Python finds no installed packages.
+    output = bake().run("python", "-S", "manage.py", "check", status=1)
+    assert output.count("\n") == 1
+    assert "uv run" in output

@@ -106,13 +106,15 @@ def test_git_undoes_the_steps_of_the_tour(bake: Bake, tmp_path: Path) -> None:
     project = BakedProject(shutil.copytree(baked.path, tmp_path / "library"), baked.answers)
     page = project.read("docs/tour.md")
     commit = re.findall(r"(?s)```sh\n(.*?)```", page)[0]
-    [undo] = re.findall("`(git checkout [^`]+)`", page)
+    [undo] = re.findall("`(git reset [^`]+)`", page)
     files = project.files
     project.run("sh", "-ec", commit, status=0, **AUTHOR)
     project.edit("books/views.py", "PAGE_SIZE = 20", "PAGE_SIZE = 5")
     for name in ("authors/urls.py", "authors/__pycache__/urls.pyc", "db.sqlite3", "db.sqlite3-wal"):
         (project.path / name).parent.mkdir(parents=True, exist_ok=True)
         (project.path / name).touch()
+    # Also what is committed since.
+    project.run("git", "add", "authors")
     project.run("sh", "-ec", undo)
     assert project.run("git", "status", "--porcelain") == ""
     assert {name for name in project.files if not name.startswith(".git/")} == files

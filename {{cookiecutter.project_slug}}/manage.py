@@ -4,7 +4,12 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
+try:
+    from django.core.management import execute_from_command_line
+except ImportError:
+    raise SystemExit(
+        "This Python has no Django. Put `uv run` in front of the command, or activate the virtual environment."
+    ) from None
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_project.settings")

@@ -76,7 +76,7 @@ def test_a_taken_port_is_one_clear_line(monkeypatch):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setenv("WEB_PORT", str(taken.getsockname()[1]))
-        with pytest.raises(CommandError, match=r"Port \d+ cannot be used .* Set WEB_PORT"):
+        with pytest.raises(CommandError, match=r"Port \d+ cannot be used .* set WEB_PORT"):
             call_command("start")
 
 

@@ -54,6 +54,6 @@ class Command(RunserverCommand):
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
                 raise CommandError(
-                    f"Port {port} cannot be used ({error.strerror}). Set WEB_PORT to a free one, "
-                    f"in .env or as in `WEB_PORT={port + 1} just start`."
+                    f"Port {port} cannot be used ({error.strerror}). Stop the server that uses it, or set WEB_PORT "
+                    f"to a free one, in .env or in front of the command: WEB_PORT={port + 1}."
                 ) from None

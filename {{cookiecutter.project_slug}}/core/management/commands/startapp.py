@@ -127,7 +127,7 @@ def model_name(app: str, name: str) -> str:
         how = "name an app with a lower-case plural, such as order_lines. If it is irregular, add --model Person"
         raise CommandError(f"{app}: {how}, the name of its model.")
     if (BASE_DIR / app).exists() or app in {config.label for config in apps.get_app_configs()}:
-        raise CommandError(f"There is an app or a file {app} already. Choose another name.")
+        raise CommandError(f"There is an app or a file {app} already. Choose another name, or undo what made it.")
     words = (name or re.sub("(?:(ss|tus|x|ch|sh)es|s)$", r"\1", re.sub("ies$", "ys", app))).split("_")
     model = "".join(word[:1].upper() + word[1:] for word in words)
     # The API's documentation uses the last two.
