@@ -24,6 +24,8 @@ def owned(bake: Bake) -> BakedProject:
     field = blocks(project, "Uploads", "python")[0]
     project.edit("books/models.py", "    created_at = models", f"    {field}    created_at = models")
     project.edit("apis/v1/books.py", '"isbn", "created_at", "updated_at"]', '"isbn", "created_at", "attachment"]')
+    [extra] = re.findall(r'`("attachment": \{.*?\})`', project.read(OPERATE))
+    project.edit("apis/v1/books.py", '{"subtitle": {"default": ""}}', f'{{"subtitle": {{"default": ""}}, {extra}}}')
     [migrate] = [text for text in blocks(project, "Uploads") if "makemigrations" in text]
     project.run("sh", "-ec", migrate.removeprefix("uv run "))
     setting, tasks = blocks(project, "Background tasks", "python")
@@ -130,6 +132,9 @@ def test_the_command_for_an_upload_changes_a_book(
     changed = json.loads(follow(command.replace("Token …", token["Authorization"]).replace("curl", "curl --silent")))
     (stack.project.path / "report.pdf").unlink()
     assert stack.get(httpx.URL(changed["attachment"]).path).content == b"%PDF-1.7"
+    url = f"{stack.url}/api/v1/books/{book['id']}/"
+    removed = httpx.patch(url, json={"attachment": None}, headers=token, timeout=60)
+    assert (removed.status_code, removed.json()["attachment"]) == (200, None)
 
 
 def test_an_upload_in_the_admin_comes_back_through_the_proxy(stack: Stack, token: dict[str, str]) -> None:

@@ -74,6 +74,11 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
     [(name, shown)] = code(resource, "python")
     assert project.read(name) == shown
     [finish] = re.findall(r"```sh\n(.*?)```", resource, re.S)
+    [(_, view)] = code(subsection(project, "A view of your own", "docs/api.md"), "python")
+    (project.path / "apis/v1/numbers.py").write_text(view, encoding="utf-8")
+    line = 'path("numbers/", numbers, name="numbers"),'
+    project.edit("apis/v1/urls.py", "urlpatterns = [\n", f"urlpatterns = [\n    {line}\n")
+    project.edit("apis/v1/urls.py", "from apis.views", "from apis.v1.numbers import numbers\nfrom apis.views")
     [(name, lines)] = code(subsection(project, "Add a version", "docs/api.md"), "python")
     assert name == "apis/urls.py"
     (project.path / name).write_text(project.read(name) + lines, encoding="utf-8")

@@ -12,10 +12,11 @@ from typing import Any
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldError
 from django.db.models import F
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import DjangoFilterBackend, FilterSet, OrderingFilter
 from rest_framework.routers import BaseRouter
 
 import apis
+from apis.permissions import has_own_queryset
 
 
 def check_viewsets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -60,7 +61,9 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
     yield from failures("ordering_fields", partial(order, queryset), getattr(viewset, "ordering_fields", None))
     yield from failures("search_fields", search, getattr(viewset, "search_fields", None))
     try:
-        DjangoFilterBackend().get_filterset_class(viewset, queryset)
+        filterset = DjangoFilterBackend().get_filterset_class(viewset, queryset)
+        names = list(filtered_fields(filterset)) if filterset and not has_own_queryset(viewset) else []
+        yield from failures("filterset_class", partial(order, queryset), names)
     except (AssertionError, TypeError) as error:
         message = f"{viewset.__name__} cannot be filtered: {error}"
         yield Error(message, hint="Correct its filterset_fields or filterset_class.", obj=viewset, id="apis.E002")
@@ -75,6 +78,14 @@ def order(queryset: Any, name: Any) -> Any:
         # `order_by` does not check names that follow a relation.
         return queryset.alias(checked=F(name.lstrip("-")))
     return queryset.order_by(name)
+
+
+def filtered_fields(filterset: type[FilterSet]) -> Iterator[str]:
+    """Yield the fields by which the filters of this set filter; filters with code of their own may use others."""
+    for filter_ in filterset.base_filters.values():
+        own_code = filter_.method or not type(filter_).filter.__module__.startswith("django_filters.")
+        if filter_.field_name and not own_code and not isinstance(filter_, OrderingFilter):
+            yield filter_.field_name
 
 
 def uses_serializer_class(viewset: Any) -> bool:

@@ -26,11 +26,14 @@ from rest_framework.settings import api_settings
 from apis.overrides import overrides
 from core.ordering_keys import ordering_keys
 
+# What users log in with, such as the user name or the e-mail address.
+USERNAME_FIELD: Any = get_user_model()._meta.get_field(get_user_model().USERNAME_FIELD)
+
 
 class CredentialsSerializer(serializers.Serializer[Any]):
     """The credentials that log a user in."""
 
-    username = serializers.CharField(max_length=150)
+    username = serializers.CharField(max_length=USERNAME_FIELD.max_length)
     password = serializers.CharField(max_length=4096, trim_whitespace=False, style={"input_type": "password"})
 
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db.models import F
 from django.db.models.functions import Length, Lower
-from django_filters.rest_framework import FilterSet
+from django_filters.rest_framework import FilterSet, NumberFilter, OrderingFilter
 from rest_framework import serializers, viewsets
 from rest_framework.routers import SimpleRouter
 
@@ -29,6 +29,19 @@ class EntryFilter(FilterSet):
     class Meta:
         model = LogEntry
         fields = ("action_flag",)
+
+
+class StaleFilter(FilterSet):
+    nonsense__gt = NumberFilter("nonsense", "gt")
+    by_method = NumberFilter(method="filter_nothing")
+    order = OrderingFilter(fields=["object_repr"])
+
+    class Meta:
+        model = LogEntry
+        fields = ("action_flag",)
+
+    def filter_nothing(self, queryset: Any, name: str, value: Any) -> Any:
+        return queryset
 
 
 class EntryViewSet(ConditionalModelViewSet):
@@ -56,6 +69,7 @@ def errors_of(**attributes: Any) -> list[Any]:
             "NoteViewSet.ordering_fields has ('nonsense', 'Label')",
             "E001",
         ),
+        ({"filterset_class": StaleFilter}, "NoteViewSet.filterset_class has 'nonsense'", "E001"),
         ({"search_fields": ("object_repr", "^nonsense")}, "NoteViewSet.search_fields has '^nonsense'", "E001"),
         ({"search_fields": ["user__nonsense"]}, "NoteViewSet.search_fields has 'user__nonsense'", "E001"),
         ({"filterset_fields": ["nonsense"]}, "NoteViewSet cannot be filtered: ", "E002"),
