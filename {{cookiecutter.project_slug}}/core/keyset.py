@@ -9,13 +9,14 @@ In the ordering `title`, with the primary key as a tie breaker, the page of 20 r
 
 The condition compares titles and, where these are equal, ids. The 21st row only shows that there is a next page.
 
-`title` and `id` are the keys of the ordering (`core/ordering_keys.py`). The cursor of the next page has their values
-in the last row, that of the previous page those in the first row. A signature protects it from changes by clients.
+`title` and `id` are the keys of the ordering (`core/ordering_keys.py`). The cursor of the next page holds their values
+in the last row; the cursor of the previous page holds those in the first row. Cursors are signed, so that clients
+cannot change them.
 
 How the rows after a cursor are found depends on the keys:
 
-- `compare`: one comparison as above, if all keys are non-null columns of the model in one direction
-- `filtered_rows`: for the same keys, in a filtered list, if there is an index: search its next 3,000 rows first
+- `compare`, the usual case: one comparison as above, if all keys are non-null columns of the model in one direction
+- `filtered_rows`: for the same keys, in a filtered list with an index: search the next 3,000 rows of the index first
 - `segments`: a query for each range, for other keys, such as nullable columns, relations or mixed directions
 - `page_by_position`: OFFSET, if the keys cannot be used, as in a random ordering or a union
 """
@@ -71,7 +72,7 @@ class Row(Func):
 class KeysetPage:
     """The rows of a page, and the cursors of the pages beside it.
 
-    A cursor is None if there is no such page, and may be "" if it is the first page.
+    A cursor is None if there is no such page. "" means the first page.
     """
 
     rows: list[Any]
@@ -83,10 +84,13 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
     The ordering may combine columns (also nullable), relations, annotations and expressions; the primary key breaks
-    ties. With an `Index` on its columns followed by the primary key, every page costs the same. These are paged by
-    position instead, with OFFSET for a queryset: a random ordering (`?`) or a relation whose model is ordered by an
-    expression, which give no keys; lists, unions and slices, which cannot be ordered again; and `values_list()`, or
-    `values()` that lacks the primary key or a column of the ordering, whose rows lack the keys.
+    ties. With an `Index` on its columns followed by the primary key, every page costs the same.
+
+    These are paged by position instead (OFFSET for a queryset):
+
+    - orderings that give no keys: a random one (`?`), or a relation whose model is ordered by an expression
+    - what cannot be ordered again: lists, unions, slices
+    - rows without the keys: `values_list()`, or `values()` without the primary key or a column of the ordering
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies: few
     rows may match then (see `filtered_rows`). Raises InvalidCursorError.
@@ -124,7 +128,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
         # The list is empty, or all rows beyond the cursor were deleted: link back to the nearest page that has rows.
         end = SIGNER.sign_object([ordering_name, True])
         return KeysetPage([], "" if backwards else None, end if values and not backwards else None)
-    # `more` is about the reading direction. In the opposite direction, a cursor with values came from a page.
+    # `more`: rows follow in the reading direction. Opposite to it is the page that a cursor with values was made for.
     has_next, has_previous = (bool(values), more) if backwards else (more, bool(values))
     return KeysetPage(
         rows,

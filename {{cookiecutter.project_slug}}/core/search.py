@@ -8,10 +8,12 @@ become " nana emile zola". A search for "zola em" with `icontains` becomes
     search LIKE '%zola%' AND search LIKE '% em%'
 
 in which `%` stands for any text. A short term such as "em" matches only at the start of a word; the column starts with
-a space, so that it can match the first word, too.
+a space, so that such a term can match the first word, too.
 
-For PostgreSQL, write a migration with `AddSearchIndex`, a trigram index. It pads each word with spaces, and lists the
-rows of each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), so that `LIKE` reads only those.
+For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
+spaces, and lists the rows of each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), so that
+`LIKE` reads only those rows.
+
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
 """
@@ -27,7 +29,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# The length of a trigram. A shorter term fills one only with the padding before a word.
+# The length of a trigram. A shorter term makes one only together with the padding before a word.
 TRIGRAM = 3
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -87,8 +89,8 @@ class ContainsWords(models.Lookup):
     """Match rows that contain every search term.
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
-    they form a trigram with the padding before it. Terms without a letter or digit, such as `&`, are ignored. The
-    lookup replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
+    they form a trigram with the padding before the word. Terms without a letter or digit, such as `&`, are ignored.
+    The lookup replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
     """
 
     lookup_name = "icontains"
@@ -147,7 +149,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing: the model's Meta omits the index, because only PostgreSQL has its type, GIN."""
+        """Leave the state unchanged: the model's Meta omits the index, because only PostgreSQL has its type, GIN."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":

@@ -1,8 +1,8 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
-Its base class extends DRF's `ModelViewSet`: with `ETag` and `If-Match`, clients prevent lost updates. The decorators
-`extend_schema…` describe the resource in the API documentation, and change nothing else.
+Its base class adds `ETag` and `If-Match` to DRF's `ModelViewSet`, so that clients can prevent lost updates. The
+decorators `extend_schema…` describe the resource in the API documentation, and change nothing else.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ from books.models import Book
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
 class ISBNField(serializers.CharField):
-    """An ISBN of 10 or 13 digits, converted to 13; DRF runs `UniqueValidator` after that."""
+    """An ISBN-10 or ISBN-13, with or without hyphens, converted to 13 digits before DRF runs `UniqueValidator`."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -51,7 +51,7 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
     examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(serializers.ModelSerializer[Book]):
-    # The router gives this name to the URL of one book.
+    # `book-detail` is the router's name for the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
     isbn = ISBNField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
 
@@ -92,8 +92,8 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. Writing needs authentication (first class), and the permission of the model, such as
-    # `add_book` (second class).
+    # Everybody may read. Writing needs authentication (`IsAuthenticatedOrReadOnly`), and the permission of the model,
+    # such as `add_book` (the other class).
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.

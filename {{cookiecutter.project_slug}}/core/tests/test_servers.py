@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import runpy
-from io import StringIO
+from io import BytesIO, StringIO
 from unittest.mock import patch
 
 import pytest
@@ -67,6 +67,25 @@ def test_the_wsgi_application_responds_whatever_the_query(settings):
     body = wsgi.application(RequestFactory().get("/health/live?a=b&c=d").environ, start_response)
     assert answer == ["200 OK"]
     assert b"".join(body) == b'{"status": "ok"}'
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("length", "headers", "left"),
+    [
+        (200_000, {}, 0),
+        (settings.MAX_UPLOAD_SIZE + 1, {}, 0),
+        (settings.MAX_UPLOAD_SIZE + 2 * wsgi.MARGIN, {}, wsgi.MARGIN),
+        (200_000, {"HTTP_EXPECT": "100-continue"}, 200_000),
+    ],
+    ids=["refused", "too large", "far too large", "not sent yet"],
+)
+def test_a_body_that_no_view_reads_is_read_before_the_response(length, headers, left):
+    # The health probe reads no body.
+    request = RequestFactory().post("/health/live", content_type="text/plain", **headers).environ
+    body = BytesIO(bytes(length))
+    wsgi.application({**request, "CONTENT_LENGTH": str(length), "wsgi.input": body}, lambda *args: None)
+    assert len(body.read()) == left
 
 
 # Django leaves it to Python to close the request's empty body.
