@@ -45,7 +45,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if "*" in header["Content-Type"] or header.get_content_charset("utf-8") not in {"utf-8", "utf8"}:
         environ["CONTENT_TYPE"] = f"{header.get_content_type()}; charset=unknown"
     response = django_application(environ, start_response)
-    drain(environ)
+    # A streaming response may read the body while it is sent.
+    if not getattr(response, "streaming", False):
+        drain(environ)
     if environ["REQUEST_METHOD"] == "HEAD":
         # gunicorn drops the body, but logs a warning.
         response.close()

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
 from django.db import connection
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
 from core.checks import check_mail, check_static_files
@@ -86,6 +86,14 @@ def test_a_body_that_no_view_reads_is_read_before_the_response(length, headers, 
     body = BytesIO(bytes(length))
     wsgi.application({**request, "CONTENT_LENGTH": str(length), "wsgi.input": body}, lambda *args: None)
     assert len(body.read()) == left
+
+
+def test_a_streaming_response_can_read_the_body(monkeypatch):
+    body = BytesIO(b"echo")
+    echo = StreamingHttpResponse(iter(body.read, b""))
+    monkeypatch.setattr(wsgi, "django_application", lambda environ, start_response: echo)
+    response = wsgi.application(RequestFactory().post("/").environ | {"wsgi.input": body}, lambda *args: None)
+    assert b"".join(response) == b"echo"
 
 
 # Django leaves it to Python to close the request's empty body.
