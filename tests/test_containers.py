@@ -19,6 +19,7 @@ from containers import (
     bake_with_lock,
     containers,
     loading,
+    remove_images,
     stored,
     wait_until_read,
     web,
@@ -73,7 +74,7 @@ def test_the_first_up_on_an_empty_volume_migrates_and_serves(
                 "exec", "-T", "web", "python", "manage.py", "migrate", "--check"
             )
     finally:
-        project.run("docker", "image", "rm", "--force", project.path.name)
+        remove_images(project)
 
 
 def test_the_migrations_of_a_new_version_run_before_it_serves(stack: Stack) -> None:

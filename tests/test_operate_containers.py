@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 from baking import AUTHOR, TEMPLATE, TIMEOUT, Bake, BakedProject, full_isbn
-from containers import PASSWORD, Stack, bake_with_lock, build, containers, web
+from containers import PASSWORD, Stack, bake_with_lock, build, containers, remove_images, web
 from documents import OPERATE, block, blocks
 
 PAGE = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
@@ -45,7 +45,7 @@ def project(engine: None, bake: Bake) -> Iterator[BakedProject]:
     project = owned(bake)
     build(project)
     yield project
-    project.run("docker", "image", "rm", "--force", project.path.name)
+    remove_images(project)
 
 
 @pytest.fixture(scope="module")
