@@ -38,6 +38,7 @@ DECLINED_FILES = {
     "core/urls.py": BOOKS,
     "core/app_template/apis": not APIS,
     "docs/api.md": not APIS,
+    "docs/books.md": not BOOKS,
     "docs/tour.md": not BOOKS or not APIS,
     ".github": CI != "github",
     ".gitlab-ci.yml": CI != "gitlab",
@@ -47,6 +48,7 @@ DECLINED_FILES = {
 DECLINED_LINES = {
     "apis/v1/urls.py": ("Book", not BOOKS),
     "core/management/commands/startapp.py": ("apis", not APIS),
+    "docs/books.md": ("apis", not APIS),
 }
 
 TEMPLATE = json.loads(r"""{{ "." | template_files | tojson }}""")

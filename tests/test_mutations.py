@@ -207,8 +207,8 @@ MUTATIONS = {
     ),
     "list counts its rows": Mutation(
         KEYSET,
-        "    ordering, backwards, *values =",
-        "    queryset.count()\n    ordering, backwards, *values =",
+        "    start = KeysetCursor.decode(cursor)",
+        "    queryset.count()\n    start = KeysetCursor.decode(cursor)",
         BOOKS_API,
     ),
     # Search.

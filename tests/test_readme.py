@@ -55,8 +55,9 @@ def test_the_commands_of_deployment(fresh: BakedProject) -> None:
 
 
 def subsection(project: BakedProject, heading: str, page: str = "README.md") -> str:
-    """The text of a page below a heading, up to the next one."""
-    return re.split(r"\n##+ ", project.read(page).split(f"# {heading}\n")[1])[0]
+    """The text of a page below a heading, up to the next one of its level or a higher one."""
+    level, text = re.findall(rf"(?ms)^(#+) {re.escape(heading)}\n(.*)", project.read(page))[0]
+    return re.split(rf"\n#{{2,{len(level)}}} ", text)[0]
 
 
 def code(text: str, language: str) -> list[tuple[str, str]]:
@@ -101,7 +102,7 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
 
 
 def test_taking_books_out_by_hand(fresh: BakedProject) -> None:
-    section = subsection(fresh, "Without books")
+    section = subsection(fresh, "Without books", "docs/books.md")
     kept = {"django_project/urls.py", "apis/v1/urls.py"}
     for name in set(re.findall(r"`([\w/]+(?:\.py|\.md|/))`", section)) - kept:
         path = fresh.path / name

@@ -13,12 +13,12 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 in the last row; the cursor of the previous page holds those in the first row. Cursors are signed, so that clients
 cannot change them.
 
-How the rows after a cursor are found depends on the keys:
+How the rows after a cursor are found depends on the list. Read `paginate`, `rows_after` and `compare` first:
 
-- `compare`, the usual case: one comparison as above, if all keys are non-null columns of the model in one direction
-- `filtered_rows`: for the same keys, in a filtered list with an index: search the next 3,000 rows of the index first
-- `segments`: a query for each range, for other keys, such as nullable columns, relations or mixed directions
-- `page_by_position`: OFFSET, if the keys cannot be used, as in a random ordering or a union
+- the keys are non-null columns of the model in one direction, the usual case: `compare`, one comparison as above
+- the same keys, in a filtered list with an index: `filtered_rows`, which looks among the next 3,000 rows first
+- other keys, such as nullable columns, relations or mixed directions: `segments`, a query for each range of an index
+- no usable keys, as in a random ordering or a union: `page_by_position`, which uses OFFSET
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,10 +41,9 @@ from core.queryset_ordering import is_reversed
 # In a filtered list: how many rows to examine in the order of the index before falling back to sorting all matches.
 MAX_CANDIDATES = 3_000
 
-# A cursor is a signed JSON list: the ordering, whether to read backwards, and the values of the keys in the row to
-# start after, such as ["title,id", false, "Emma", 7]. A page by position has the number of its first row instead:
-# ["position", false, 20].
 SIGNER = signing.Signer(salt="core.keyset")
+# Takes the place of the ordering in the cursors of pages by position.
+POSITION = "position"
 
 # JSON has no types for these.
 DECODERS: dict[str, Callable[[str], Any]] = {
@@ -64,8 +63,37 @@ class InvalidCursorError(ValueError):
 class Row(Func):
     """A row value of SQL: `(a, b) < (x, y)` compares `a` with `x` and, if they are equal, `b` with `y`."""
 
+    # Django writes NAME(a, b); with an empty name it is (a, b).
     function = ""
     output_field: Field = Field()
+
+
+@dataclass(frozen=True)
+class KeysetCursor:
+    """Where a page starts, and in which direction it is read. There are three kinds, here as the JSON that is signed:
+
+    - after a row, with its values of the keys: `["title,id", false, "Emma", 7]`
+    - from the end, for the last page: `["title,id", true]`
+    - at a position, from 0: `["position", false, 20]`
+    """
+
+    ordering: str
+    backwards: bool = False
+    values: Sequence[Any] = ()
+
+    def encode(self) -> str:
+        """Return the cursor as text for a URL."""
+        return SIGNER.sign_object([self.ordering, self.backwards, *map(encode, self.values)])
+
+    @classmethod
+    def decode(cls, text: str) -> "KeysetCursor":
+        """Raise InvalidCursorError if `encode` did not make this text."""
+        try:
+            ordering, backwards, *values = SIGNER.unsign_object(text)
+            values = [DECODERS.get(value[0], str)(value[1]) if isinstance(value, list) else value for value in values]
+        except (signing.BadSignature, ValueError) as error:
+            raise InvalidCursorError("The cursor was not made by this list.") from error
+        return cls(ordering, backwards, values)
 
 
 @dataclass(frozen=True)
@@ -84,66 +112,76 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
     The ordering may combine columns (also nullable), relations, annotations and expressions; the primary key breaks
-    ties. With an `Index` on its columns followed by the primary key, every page costs the same.
+    ties. With an `Index` on its columns followed by the primary key, every unfiltered page costs the same.
 
     These are paged by position instead (OFFSET for a queryset):
 
     - orderings that give no keys: a random one (`?`), or a relation whose model is ordered by an expression
-    - what cannot be ordered again: lists, unions, slices
+    - what Django cannot order again: lists, which are also accepted here, unions, slices
     - rows without the keys: `values_list()`, or `values()` without the primary key or a column of the ordering
 
-    `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies: few
-    rows may match then (see `filtered_rows`). Raises InvalidCursorError.
+    `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies: the
+    rows are the same, but found fast even if few match (see `filtered_rows`). Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
-    ordering_name = ",".join(str(key.order) for key in keys) if keys else "position"
-    ordering, backwards, *values = read_cursor(cursor) if cursor else (ordering_name, False)
-    if ordering not in {ordering_name, "position"}:
+    ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
+    start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
+    # POSITION also where there are keys, because some of these lists are paged by position after all: see below.
+    if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
-    if keys is None or ordering == "position":
-        return page_by_position(queryset, size, *values)
+    if keys is None or start.ordering == POSITION:
+        return page_by_position(queryset, size, *start.values)
     # The keys in the direction in which this page is read.
-    reading_keys = [-key for key in keys] if backwards else keys
+    reading_keys = [-key for key in keys] if start.backwards else keys
     try:
         ordered = in_order(queryset, reading_keys)
     except (NotSupportedError, TypeError):
         # Django cannot annotate a union, or order a slice again.
         return page_by_position(queryset, size)
     try:
-        rows = rows_after(ordered, reading_keys, values, size + 1, filtered)
+        rows = rows_after(ordered, reading_keys, start.values, size + 1, filtered)
     except (TypeError, ValueError, ValidationError) as error:
-        if not values:
+        if not start.values:
             raise
         # The cursor is from another list, or the type of a column has changed.
         raise InvalidCursorError("The cursor was not made by this list.") from error
-    if rows and not identifies(rows[0], keys):
-        if values:
+    if rows and not has_key_values(rows[0], keys):
+        if start.values:
             raise InvalidCursorError("The cursor belongs to another list.")
         return page_by_position(queryset, size)
+    return page_by_keys(rows, size, start, keys)
+
+
+def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
+    """Return the page of these rows, which were read from `start`: up to `size`, and one more if others follow."""
     more = len(rows) > size
     rows = rows[:size]
-    if backwards:
-        rows.reverse()
     if not rows:
-        # The list is empty, or all rows beyond the cursor were deleted: link back to the nearest page that has rows.
-        end = SIGNER.sign_object([ordering_name, True])
-        return KeysetPage([], "" if backwards else None, end if values and not backwards else None)
-    # `more`: rows follow in the reading direction. Opposite to it is the page that a cursor with values was made for.
-    has_next, has_previous = (bool(values), more) if backwards else (more, bool(values))
+        # The list is empty, or all rows after the cursor were deleted. Link a cursor with values to a page that has
+        # rows: to the first one if it leads backwards, else to the last one.
+        last = KeysetCursor(start.ordering, backwards=True).encode() if start.values else None
+        return KeysetPage([], next="", previous=None) if start.backwards else KeysetPage([], next=None, previous=last)
+    if start.backwards:
+        rows.reverse()
+    # More rows follow in the direction of reading if there was one row more. Rows lie behind if the cursor has the
+    # values of one.
+    has_next, has_previous = (bool(start.values), more) if start.backwards else (more, bool(start.values))
+    after_last = KeysetCursor(start.ordering, backwards=False, values=key_values(rows[-1], keys))
+    before_first = KeysetCursor(start.ordering, backwards=True, values=key_values(rows[0], keys))
     return KeysetPage(
         rows,
-        next=SIGNER.sign_object([ordering_name, False, *key_values(rows[-1], keys)]) if has_next else None,
-        previous=SIGNER.sign_object([ordering_name, True, *key_values(rows[0], keys)]) if has_previous else None,
+        next=after_last.encode() if has_next else None,
+        previous=before_first.encode() if has_previous else None,
     )
 
 
 def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
     """Return the page that begins at position `start`, from 0, of a list or queryset."""
     found = list(rows[start : start + size + 1])
-    previous = SIGNER.sign_object(["position", True, start - size]) if start > size else ""
+    previous = KeysetCursor(POSITION, True, [start - size]).encode() if start > size else ""
     return KeysetPage(
         found[:size],
-        next=SIGNER.sign_object(["position", False, start + size]) if len(found) > size else None,
+        next=KeysetCursor(POSITION, False, [start + size]).encode() if len(found) > size else None,
         previous=previous if start else None,
     )
 
@@ -152,13 +190,13 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
     """Return the queryset ordered by the keys, with annotations for the values that its rows lack."""
     queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
     if is_reversed(queryset):
-        # The keys include this reversal already: undo it.
+        # The keys have the directions after `reverse()`: undo it here.
         queryset = queryset.reverse()
     return queryset.order_by(*(key.order for key in keys))
 
 
 def rows_after(
-    queryset: QuerySet[Any], keys: Sequence[Key], values: list[Any], count: int, filtered: bool
+    queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int, filtered: bool
 ) -> list[Any]:
     """Return the first `count` rows after these values of the keys, or the first `count` if `values` is empty."""
     if not comparable(keys):
@@ -209,20 +247,21 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
-    The database's planner assumes that matching rows are uniformly distributed. If all of them are near the end of the
-    ordering, the database may read the whole index; if there are many, it may sort them all. So look among the next
+    The database assumes that matching rows are uniformly distributed. If all of them are near the end of the ordering,
+    it may read the whole index to fill one page; if there are many, it may sort them all for it. So look among the next
     MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
     """
     names = [key.lookup for key in keys]
     candidates = queryset.model._base_manager.using(queryset.db).filter(after)
     ordered = candidates.order_by(*(key.order for key in keys)).values_list(*names)
+    # The row after the candidates, or None if there are not so many rows.
     edge = ordered[MAX_CANDIDATES : MAX_CANDIDATES + 1].first()
     matching = queryset.filter(after)
     if edge is None:
         return list(matching[:count])
     rows = list(matching.filter(compare(keys, edge, before=True))[:count])
     if len(rows) < count:
-        # No index has the order of `Coalesce(x, x)`, which equals `x`: the planner has to find the matches, then sort.
+        # `Coalesce(x, x)` equals `x`, but no index has its order: the database has to find the matches and sort them.
         unindexed, descending = Coalesce(names[0], names[0]), keys[0].descending
         rest = (key.order for key in keys[1:])
         rows = list(matching.order_by(unindexed.desc() if descending else unindexed.asc(), *rest)[:count])
@@ -230,25 +269,23 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether the primary key, or an index in `Meta` without a condition, has the order of these keys, or its reverse.
+    """Whether the primary key, or an index in `Meta`, has exactly these keys, in this direction or all reversed.
 
-    Other indexes, such as those of unique fields, are not considered.
+    Indexes with a condition, and those of unique fields, are not considered.
     """
     names = [key.column.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]
     return names == [model._meta.pk.name] or names in indexed or [f"-{name}" for name in names] in indexed
 
 
-def identifies(row: Any, keys: Sequence[Key]) -> bool:
-    """Whether the row has every value that a cursor needs: an instance, or a dictionary with all keys."""
+def has_key_values(row: Any, keys: Sequence[Key]) -> bool:
+    """Whether a cursor can be made from the row: an instance, or a dictionary with the keys of the ordering."""
     return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
 
 
 def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
-    """Return the row's values of the keys, in a form that JSON can hold."""
-    if isinstance(row, dict):
-        return [encode(row[key.attribute]) for key in keys]
-    return [encode(getattr(row, key.attribute)) for key in keys]
+    """Return the row's values of the keys."""
+    return [row[key.attribute] if isinstance(row, dict) else getattr(row, key.attribute) for key in keys]
 
 
 def encode(value: Any) -> Any:
@@ -259,13 +296,3 @@ def encode(value: Any) -> Any:
         return ["timedelta", str(value // timedelta(microseconds=1))]
     text = value.isoformat() if isinstance(value, date | time) else str(value)
     return [type(value).__name__, text]
-
-
-def read_cursor(cursor: str) -> list[Any]:
-    """Return the ordering, whether the cursor leads backwards, and the values of its row, or the position."""
-    try:
-        name, backwards, *values = SIGNER.unsign_object(cursor)
-        values = [DECODERS.get(value[0], str)(value[1]) if isinstance(value, list) else value for value in values]
-    except (signing.BadSignature, ValueError) as error:
-        raise InvalidCursorError("The cursor was not made by this list.") from error
-    return [name, backwards, *values]

@@ -12,7 +12,7 @@ a space, so that such a term can match the first word, too.
 
 For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
 spaces, and lists the rows of each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), so that
-`LIKE` reads only those rows.
+`LIKE` reads only the rows with the term's trigrams.
 
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
@@ -29,10 +29,10 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# The length of a trigram. A shorter term makes one only together with the padding before a word.
+# The length of a trigram. A shorter term forms one only with the spaces that pad the start of a word.
 TRIGRAM = 3
 
-# Letters that Unicode does not decompose into a base letter and an accent.
+# Letters that NFKD, which splits é into e and an accent, leaves as they are.
 LETTERS = str.maketrans(
     {
         "æ": "ae",
@@ -70,16 +70,17 @@ class SearchField(models.TextField):
         super().__init__(*args, **{"editable": False, "default": "", **kwargs})
 
     def deconstruct(self) -> Any:
+        """Return the arguments of this field, for migrations."""
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "sources": self.sources}
 
-    def words(self, instance: models.Model) -> str:
-        """Return the value for this row."""
+    def value_for(self, instance: models.Model) -> str:
+        """Return the value of the column in this row: a space, then the normalized words."""
         return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         """Fill the column: Django calls this before it writes a row."""
-        value = self.words(model_instance)
+        value = self.value_for(model_instance)
         setattr(model_instance, self.attname, value)
         return value
 
@@ -97,6 +98,7 @@ class ContainsWords(models.Lookup):
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Return the condition in SQL, and its parameters."""
+        # The left-hand side is the column, the right-hand side (`rhs`) what the user has typed.
         column, params = self.process_lhs(compiler, connection)
         words = normalize(str(self.rhs)).split()
         if not words:
@@ -105,24 +107,26 @@ class ContainsWords(models.Lookup):
         conditions = " AND ".join([f"{column} LIKE %s"] * len(words))
         # Words have letters and digits only, so LIKE needs no escaping.
         patterns = [f"%{word}%" if len(word) >= TRIGRAM else f"% {word}%" for word in words]
+        # Each condition names the column again, and so needs its parameters again.
         return f"({conditions})", tuple(value for pattern in patterns for value in (*params, pattern))
 
 
-def rebuild(model: type[models.Model], batch_size: int = 1_000) -> int:
+def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) -> int:
     """Recompute the search fields of all rows of the model, and return how many rows changed."""
     fields = [field for field in model._meta.get_fields() if isinstance(field, SearchField)]
-    changed = []
+    names = [field.name for field in fields]
+    changed: list[models.Model] = []
     count = 0
     for instance in model._base_manager.order_by("pk").iterator(batch_size):
-        values = {field.attname: field.words(instance) for field in fields}
+        values = {field.attname: field.value_for(instance) for field in fields}
         if any(getattr(instance, name) != value for name, value in values.items()):
             for name, value in values.items():
                 setattr(instance, name, value)
             changed.append(instance)
         if len(changed) == batch_size:
-            count += model._base_manager.bulk_update(changed, [field.name for field in fields])
+            count += model._base_manager.bulk_update(changed, names)
             changed = []
-    return count + (model._base_manager.bulk_update(changed, [field.name for field in fields]) if changed else 0)
+    return count + model._base_manager.bulk_update(changed, names)
 
 
 def searchable_models() -> Iterator[type[models.Model]]:
@@ -133,10 +137,14 @@ def searchable_models() -> Iterator[type[models.Model]]:
 
 
 class AddSearchIndex(Operation):
-    """Add a trigram index for a `SearchField` on PostgreSQL; other databases read every row.
+    """Add a trigram index for a `SearchField` on PostgreSQL; do nothing on other databases, which read every row.
 
-    `CREATE INDEX CONCURRENTLY` does not block writes and cannot run in a transaction: set `atomic = False` in the
-    migration. An interrupted migration can be run again. Raises CommandError if the index cannot be created.
+        class Migration(migrations.Migration):
+            atomic = False
+            operations = [AddSearchIndex("book")]
+
+    `CREATE INDEX CONCURRENTLY` does not block writes, and cannot run in a transaction; hence `atomic = False`. An
+    interrupted migration can be run again. Raises CommandError if the index cannot be created.
     """
 
     reversible = True
@@ -149,7 +157,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the state unchanged: the model's Meta omits the index, because only PostgreSQL has its type, GIN."""
+        """Leave the models of migrations unchanged: Meta has no such index, as only PostgreSQL has GIN indexes."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":

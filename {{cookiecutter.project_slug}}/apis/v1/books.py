@@ -1,8 +1,9 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
-Its base class adds `ETag` and `If-Match` to DRF's `ModelViewSet`, so that clients can prevent lost updates. The
-decorators `extend_schema…` describe the resource in the API documentation, and change nothing else.
+Its base class is DRF's `ModelViewSet` with an `ETag`: a client that sends it back in `If-Match` cannot overwrite
+somebody else's change. The decorators `extend_schema…` describe the resource in the API documentation, and change
+nothing else.
 """
 
 from typing import Any
@@ -28,8 +29,8 @@ from books.models import Book
 
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
-class ISBNField(serializers.CharField):
-    """An ISBN-10 or ISBN-13, with or without hyphens, converted to 13 digits before DRF runs `UniqueValidator`."""
+class ISBNSerializerField(serializers.CharField):
+    """An ISBN-10 or ISBN-13, with or without hyphens, which becomes 13 digits before `UniqueValidator` compares it."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -51,9 +52,9 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
     examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(serializers.ModelSerializer[Book]):
-    # `book-detail` is the router's name for the URL of one book.
+    # DRF would make the same field. `book-detail` is the router's name for the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
-    isbn = ISBNField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
+    isbn = ISBNSerializerField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
 
     class Meta:
         model = Book
@@ -63,7 +64,7 @@ class BookSerializer(serializers.ModelSerializer[Book]):
 
 
 class BookFilter(filters.FilterSet):
-    isbn = filters.CharFilter(method="by_isbn", help_text="An ISBN of 10 or 13 digits.")
+    isbn = filters.CharFilter(method="by_isbn", help_text="An ISBN-10 or ISBN-13; hyphens are optional.")
     created_after = UTCDateTimeFilter("created_at", "gt", help_text="Added after this time.")
     created_before = UTCDateTimeFilter("created_at", "lt", help_text="Added before this time.")
 
@@ -92,8 +93,8 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. Writing needs authentication (`IsAuthenticatedOrReadOnly`), and the permission of the model,
-    # such as `add_book` (the other class).
+    # Everybody may read. To write, a user must be logged in, by the first class, and have the permission of the model,
+    # such as `add_book`, by the second.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.

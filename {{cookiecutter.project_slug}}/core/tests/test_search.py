@@ -128,7 +128,7 @@ def test_a_command_repairs_rows_that_were_changed_past_save(tmp_path, change):
 def test_the_command_repairs_rows_in_batches(monkeypatch):
     Book.objects.bulk_create([Book(title="Emma", author="J", isbn=str(number)) for number in ISBNS])
     Book.objects.update(title="Persuasion")
-    monkeypatch.setattr("core.search.rebuild.__defaults__", (2,))
+    monkeypatch.setattr("core.search.rebuild_search_fields.__defaults__", (2,))
     assert "books: 5 rows changed" in rebuild()
     assert Book.objects.filter(search__icontains="persuasion").count() == 5
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from core.search import rebuild, searchable_models
+from core.search import rebuild_search_fields, searchable_models
 
 
 class Command(BaseCommand):
@@ -12,4 +12,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for model in searchable_models():
-            self.stdout.write(f"{model._meta.verbose_name_plural}: {rebuild(model):,} rows changed")
+            count = rebuild_search_fields(model)
+            self.stdout.write(f"{model._meta.verbose_name_plural}: {count:,} rows changed")
