@@ -248,8 +248,8 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
     The database assumes that matching rows are uniformly distributed. If all of them are near the end of the ordering,
-    it may read the whole index to fill one page; if there are many, it may sort them all for it. So look among the next
-    MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
+    it may read the whole index to fill one page; if there are many, it may sort them all for it. So look among the
+    next MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
     """
     names = [key.lookup for key in keys]
     candidates = queryset.model._base_manager.using(queryset.db).filter(after)
