@@ -15,7 +15,8 @@ from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
 # The files of every project, by directory; below, those that depend on the answers.
 ALWAYS = """
 .dockerignore .editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
-Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md docs/operate.md gunicorn.conf.py justfile
+Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md docs/operate.md docs/users.md
+gunicorn.conf.py justfile
 manage.py pyproject.toml
 
 accounts/__init__.py accounts/admin.py accounts/login_limits.py accounts/models.py accounts/urls.py
@@ -69,7 +70,7 @@ CI = {"github": ".github/dependabot.yml .github/workflows/ci.yml", "gitlab": ".g
 STARTAPP = {"core/management/commands/startapp.py": 220, "core/app_template/": 250}
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
 MAX_FILES = 99
-MAX_LINES = {"": 3_800, "core/": 1_330}
+MAX_LINES = {"": 3_800, "core/": 1_340}
 
 
 def expected_files(include_books: bool, include_apis: bool, ci: str) -> set[str]:

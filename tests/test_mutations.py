@@ -214,7 +214,7 @@ MUTATIONS = {
     # Search.
     "letters without a decomposition not found": Mutation("core/search.py", '        "ł": "l",\n', "", SEARCH),
     "short terms found within words": Mutation(
-        "core/search.py", "if len(word) >= TRIGRAM else", "if word else", SEARCH
+        "core/search.py", "if len(term) >= TRIGRAM_LENGTH else", "if term else", SEARCH
     ),
     "rows not rebuilt": Mutation(
         "core/management/commands/rebuild_search.py", "in searchable_models():", "in ():", "core/tests"

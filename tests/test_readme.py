@@ -86,7 +86,7 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
     (project.path / "apis/v2").mkdir()
     for copied in ("__init__.py", "urls.py"):
         shutil.copy(project.path / "apis/v1" / copied, project.path / "apis/v2")
-    section = subsection(project, "Add a field to the user")
+    section = subsection(project, "Add a field to the user", "docs/users.md")
     model, admin = re.findall(r"```python\n(?:@.*\n)?class .*\n((?:.*\n)+?)```", section)
     for name, added in (("accounts/models.py", model), ("accounts/admin.py", admin)):
         (project.path / name).write_text(f"{project.read(name)}\n{added}", encoding="utf-8")

@@ -13,9 +13,12 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 in the last row; the cursor of the previous page holds those in the first row. Cursors are signed, so that clients
 cannot change them.
 
-How the rows after a cursor are found depends on the list. Read `paginate`, `rows_after` and `compare` first:
+Of a key, `lookup` is its name in `filter()`, `attribute` its name in a row, and `order` its argument for `order_by()`.
+`-key` is the key in the opposite direction. Read `paginate`, `rows_after` and `comparison` first.
 
-- the keys are non-null columns of the model in one direction, the usual case: `compare`, one comparison as above
+How the rows after a cursor are found depends on the list:
+
+- the keys are non-null columns of the model in one direction, the usual case: `comparison`, one comparison as above
 - the same keys, in a filtered list with an index: `filtered_rows`, which looks among the next 3,000 rows first
 - other keys, such as nullable columns, relations or mixed directions: `segments`, a query for each range of an index
 - no usable keys, as in a random ordering or a union: `page_by_position`, which uses OFFSET
@@ -60,7 +63,7 @@ class InvalidCursorError(ValueError):
     """The cursor is malformed, or does not fit the ordering of this list."""
 
 
-class Row(Func):
+class RowValue(Func):
     """A row value of SQL: `(a, b) < (x, y)` compares `a` with `x` and, if they are equal, `b` with `y`."""
 
     # Django writes NAME(a, b); with an empty name it is (a, b).
@@ -72,9 +75,9 @@ class Row(Func):
 class KeysetCursor:
     """Where a page starts, and in which direction it is read. There are three kinds, here as the JSON that is signed:
 
-    - after a row, with its values of the keys: `["title,id", false, "Emma", 7]`
-    - from the end, for the last page: `["title,id", true]`
-    - at a position, from 0: `["position", false, 20]`
+    - after a row, with its values of the keys: `["title,id", false, "Emma", 7]`; with `true`, backwards from that row
+    - backwards from the end, for the last page: `["title,id", true]`
+    - at a position, counted from 0: `["position", false, 20]`
     """
 
     ordering: str
@@ -83,13 +86,14 @@ class KeysetCursor:
 
     def encode(self) -> str:
         """Return the cursor as text for a URL."""
-        return SIGNER.sign_object([self.ordering, self.backwards, *map(encode, self.values)])
+        return SIGNER.sign_object([self.ordering, self.backwards, *map(to_json, self.values)])
 
     @classmethod
     def decode(cls, text: str) -> "KeysetCursor":
         """Raise InvalidCursorError if `encode` did not make this text."""
         try:
             ordering, backwards, *values = SIGNER.unsign_object(text)
+            # Undo `to_json`: ["Decimal", "1.50"] becomes a Decimal.
             values = [DECODERS.get(value[0], str)(value[1]) if isinstance(value, list) else value for value in values]
         except (signing.BadSignature, ValueError) as error:
             raise InvalidCursorError("The cursor was not made by this list.") from error
@@ -126,12 +130,13 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # POSITION also where there are keys, because some of these lists are paged by position after all: see below.
+    # Accept POSITION also with keys: two cases below page such a list by position.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
+        # No keys, or the cursor of such a page.
         return page_by_position(queryset, size, *start.values)
-    # The keys in the direction in which this page is read.
+    # In the direction in which this page is read.
     reading_keys = [-key for key in keys] if start.backwards else keys
     try:
         ordered = in_order(queryset, reading_keys)
@@ -146,51 +151,18 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
         # The cursor is from another list, or the type of a column has changed.
         raise InvalidCursorError("The cursor was not made by this list.") from error
     if rows and not has_key_values(rows[0], keys):
+        # `values_list()`, or `values()` without a key.
         if start.values:
             raise InvalidCursorError("The cursor belongs to another list.")
         return page_by_position(queryset, size)
     return page_by_keys(rows, size, start, keys)
 
 
-def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
-    """Return the page of these rows, which were read from `start`: up to `size`, and one more if others follow."""
-    more = len(rows) > size
-    rows = rows[:size]
-    if not rows:
-        # The list is empty, or all rows after the cursor were deleted. Link a cursor with values to a page that has
-        # rows: to the first one if it leads backwards, else to the last one.
-        last = KeysetCursor(start.ordering, backwards=True).encode() if start.values else None
-        return KeysetPage([], next="", previous=None) if start.backwards else KeysetPage([], next=None, previous=last)
-    if start.backwards:
-        rows.reverse()
-    # More rows follow in the direction of reading if there was one row more. Rows lie behind if the cursor has the
-    # values of one.
-    has_next, has_previous = (bool(start.values), more) if start.backwards else (more, bool(start.values))
-    after_last = KeysetCursor(start.ordering, backwards=False, values=key_values(rows[-1], keys))
-    before_first = KeysetCursor(start.ordering, backwards=True, values=key_values(rows[0], keys))
-    return KeysetPage(
-        rows,
-        next=after_last.encode() if has_next else None,
-        previous=before_first.encode() if has_previous else None,
-    )
-
-
-def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
-    """Return the page that begins at position `start`, from 0, of a list or queryset."""
-    found = list(rows[start : start + size + 1])
-    previous = KeysetCursor(POSITION, True, [start - size]).encode() if start > size else ""
-    return KeysetPage(
-        found[:size],
-        next=KeysetCursor(POSITION, False, [start + size]).encode() if len(found) > size else None,
-        previous=previous if start else None,
-    )
-
-
 def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
     """Return the queryset ordered by the keys, with annotations for the values that its rows lack."""
     queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
     if is_reversed(queryset):
-        # The keys have the directions after `reverse()`: undo it here.
+        # The keys already include `reverse()`: do not reverse twice.
         queryset = queryset.reverse()
     return queryset.order_by(*(key.order for key in keys))
 
@@ -206,7 +178,7 @@ def rows_after(
             if len(rows) == count:
                 break
         return rows
-    after = compare(keys, values) if values else Q()
+    after = comparison(keys, values) if values else Q()
     if filtered and has_index(queryset.model, keys):
         return filtered_rows(queryset, keys, after, count)
     return list((queryset.filter(after) if values else queryset)[:count])
@@ -221,11 +193,45 @@ def comparable(keys: Sequence[Key]) -> bool:
     return len(directions) == 1 and all(key.column and not key.nullable for key in keys)
 
 
-def compare(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> Q:
+def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> Q:
     """Return the condition for the rows after these values, or before them."""
     lookup = LessThan if keys[0].descending != before else GreaterThan
-    row = Row(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
-    return Q(lookup(Row(*(F(key.lookup) for key in keys)), row))
+    row = RowValue(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
+    return Q(lookup(RowValue(*(F(key.lookup) for key in keys)), row))
+
+
+def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
+    """Return the page of these rows, which were read from `start`: up to `size`, and one more if others follow."""
+    more = len(rows) > size
+    rows = rows[:size]
+    if not rows:
+        # The list is empty, or all rows after the cursor were deleted. The link leads back to a page that has rows:
+        # to the first page if this one was read backwards, else, if the cursor has values, to the last page.
+        last = KeysetCursor(start.ordering, backwards=True).encode() if start.values else None
+        return KeysetPage([], next="", previous=None) if start.backwards else KeysetPage([], next=None, previous=last)
+    if start.backwards:
+        rows.reverse()
+    # The additional row shows that more follow in the direction of reading; a cursor with values, that the other
+    # direction has rows.
+    has_next, has_previous = (bool(start.values), more) if start.backwards else (more, bool(start.values))
+    after_last = KeysetCursor(start.ordering, backwards=False, values=key_values(rows[-1], keys))
+    before_first = KeysetCursor(start.ordering, backwards=True, values=key_values(rows[0], keys))
+    return KeysetPage(
+        rows,
+        next=after_last.encode() if has_next else None,
+        previous=before_first.encode() if has_previous else None,
+    )
+
+
+def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
+    """Return the page of a list or queryset that begins at position `start`, counted from 0."""
+    found = list(rows[start : start + size + 1])
+    previous = KeysetCursor(POSITION, True, [start - size]).encode() if start > size else ""
+    return KeysetPage(
+        found[:size],
+        next=KeysetCursor(POSITION, False, [start + size]).encode() if len(found) > size else None,
+        previous=previous if start else None,
+    )
 
 
 def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
@@ -248,8 +254,8 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
     The database assumes that matching rows are uniformly distributed. If all of them are near the end of the ordering,
-    it may read the whole index to fill one page; if there are many, it may sort them all for it. So look among the
-    next MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
+    it may read the whole index to fill one page; if many rows match, it may sort them all for one page. So look among
+    the next MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
     """
     names = [key.lookup for key in keys]
     candidates = queryset.model._base_manager.using(queryset.db).filter(after)
@@ -259,7 +265,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
     matching = queryset.filter(after)
     if edge is None:
         return list(matching[:count])
-    rows = list(matching.filter(compare(keys, edge, before=True))[:count])
+    rows = list(matching.filter(comparison(keys, edge, before=True))[:count])
     if len(rows) < count:
         # `Coalesce(x, x)` equals `x`, but no index has its order: the database has to find the matches and sort them.
         unindexed, descending = Coalesce(names[0], names[0]), keys[0].descending
@@ -288,7 +294,7 @@ def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
     return [row[key.attribute] if isinstance(row, dict) else getattr(row, key.attribute) for key in keys]
 
 
-def encode(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Return the value in a form that JSON can hold."""
     if value is None or isinstance(value, bool | int | float | str):
         return value

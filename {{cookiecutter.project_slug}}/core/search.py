@@ -11,8 +11,8 @@ in which `%` stands for any text. A short term such as "em" matches only at the 
 a space, so that such a term can match the first word, too.
 
 For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
-spaces, and lists the rows of each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), so that
-`LIKE` reads only the rows with the term's trigrams.
+spaces, and lists the rows that contain each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), so
+that `LIKE` reads only the rows with the term's trigrams. `manage.py rebuild_search` fills the column of existing rows.
 
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
@@ -29,10 +29,10 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# The length of a trigram. A shorter term forms one only with the spaces that pad the start of a word.
-TRIGRAM = 3
+# A shorter term makes a trigram only together with the spaces before a word.
+TRIGRAM_LENGTH = 3
 
-# Letters that NFKD, which splits é into e and an accent, leaves as they are.
+# Lower-case letters that NFKD does not decompose, as it decomposes é into e and an accent.
 LETTERS = str.maketrans(
     {
         "æ": "ae",
@@ -86,7 +86,7 @@ class SearchField(models.TextField):
 
 
 @SearchField.register_lookup
-class ContainsWords(models.Lookup):
+class ContainsTerms(models.Lookup):
     """Match rows that contain every search term.
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
@@ -100,14 +100,14 @@ class ContainsWords(models.Lookup):
         """Return the condition in SQL, and its parameters."""
         # The left-hand side is the column, the right-hand side (`rhs`) what the user has typed.
         column, params = self.process_lhs(compiler, connection)
-        words = normalize(str(self.rhs)).split()
-        if not words:
+        terms = normalize(str(self.rhs)).split()
+        if not terms:
             # Every row matches.
             return "1 = 1", ()
-        conditions = " AND ".join([f"{column} LIKE %s"] * len(words))
-        # Words have letters and digits only, so LIKE needs no escaping.
-        patterns = [f"%{word}%" if len(word) >= TRIGRAM else f"% {word}%" for word in words]
-        # Each condition names the column again, and so needs its parameters again.
+        conditions = " AND ".join([f"{column} LIKE %s"] * len(terms))
+        # Terms have letters and digits only, so LIKE needs no escaping.
+        patterns = [f"%{term}%" if len(term) >= TRIGRAM_LENGTH else f"% {term}%" for term in terms]
+        # `params` belong to the SQL of the left-hand side, which each condition repeats; a column has none.
         return f"({conditions})", tuple(value for pattern in patterns for value in (*params, pattern))
 
 
@@ -118,7 +118,7 @@ def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) ->
     changed: list[models.Model] = []
     count = 0
     for instance in model._base_manager.order_by("pk").iterator(batch_size):
-        values = {field.attname: field.value_for(instance) for field in fields}
+        values = {field.name: field.value_for(instance) for field in fields}
         if any(getattr(instance, name) != value for name, value in values.items()):
             for name, value in values.items():
                 setattr(instance, name, value)
@@ -137,7 +137,7 @@ def searchable_models() -> Iterator[type[models.Model]]:
 
 
 class AddSearchIndex(Operation):
-    """Add a trigram index for a `SearchField` on PostgreSQL; do nothing on other databases, which read every row.
+    """Add a trigram index for a `SearchField` on PostgreSQL. Other databases have none: a search reads every row.
 
         class Migration(migrations.Migration):
             atomic = False
@@ -157,7 +157,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the models of migrations unchanged: Meta has no such index, as only PostgreSQL has GIN indexes."""
+        """Leave the migration state unchanged: `Meta` lacks the index, as only PostgreSQL has GIN indexes."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":
@@ -175,7 +175,7 @@ class AddSearchIndex(Operation):
             reason = str(error).splitlines()[0]
             raise CommandError(
                 f"The search index cannot be created: {reason}. If the extension pg_trgm is missing, ask an "
-                "administrator for 'CREATE EXTENSION pg_trgm' in a schema on the search path, then migrate again."
+                "administrator for 'CREATE EXTENSION pg_trgm' in a schema on its search_path, then migrate again."
             ) from error
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

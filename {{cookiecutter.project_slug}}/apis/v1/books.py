@@ -1,9 +1,9 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
-Its base class is DRF's `ModelViewSet` with an `ETag`: a client that sends it back in `If-Match` cannot overwrite
-somebody else's change. The decorators `extend_schema…` describe the resource in the API documentation, and change
-nothing else.
+Its base class adds transactions, row locks and an `ETag` to DRF's `ModelViewSet`: the header `ETag` is a hash of the
+row, and a client that sends it back in `If-Match` cannot overwrite somebody else's change. The decorators
+`extend_schema…` describe the resource in the API documentation, and change nothing else.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ from books.models import Book
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
 class ISBNSerializerField(serializers.CharField):
-    """An ISBN-10 or ISBN-13, with or without hyphens, which becomes 13 digits before `UniqueValidator` compares it."""
+    """An ISBN-10 or ISBN-13, with or without hyphens, which becomes 13 digits before `UniqueValidator` looks it up."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -52,8 +52,9 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
     examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(serializers.ModelSerializer[Book]):
-    # DRF would make the same field. `book-detail` is the router's name for the URL of one book.
+    # As DRF would make it, to show the router's name for the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
+    # DRF adds the validators of a column only to the fields that it makes itself.
     isbn = ISBNSerializerField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
 
     class Meta:
@@ -64,6 +65,8 @@ class BookSerializer(serializers.ModelSerializer[Book]):
 
 
 class BookFilter(filters.FilterSet):
+    """The query parameters that filter the list."""
+
     isbn = filters.CharFilter(method="by_isbn", help_text="An ISBN-10 or ISBN-13; hyphens are optional.")
     created_after = UTCDateTimeFilter("created_at", "gt", help_text="Added after this time.")
     created_before = UTCDateTimeFilter("created_at", "lt", help_text="Added before this time.")
@@ -74,6 +77,7 @@ class BookFilter(filters.FilterSet):
 
     @extend_schema_field({"type": "string", "format": "isbn"})
     def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
+        """Return the rows for the value of the parameter `isbn`, whose name is `name`."""
         try:
             return queryset.filter(isbn=normalize_isbn(value))
         except DjangoValidationError as error:
@@ -93,8 +97,7 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. To write, a user must be logged in, by the first class, and have the permission of the model,
-    # such as `add_book`, by the second.
+    # Everybody may read. For writing, the first requires a login, and the second a permission such as `add_book`.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.
