@@ -117,7 +117,7 @@ def test_blank_lines_separate_the_blocks_of_markdown(project: BakedProject) -> N
         if name.endswith(".md"):
             # Without a blank line, text below a table is a row of it, and text above it takes it into its paragraph.
             text = re.sub(r"(?s)```.*?```|\n +", "", project.read(name))
-            for block in text.split("\n\n"):
+            for block in re.split(r"\n{2,}", text):
                 lines = block.splitlines()
                 assert len({line[:1] if line[:1] in "#|-" else "text" for line in lines}) <= 1, f"{name}: {block}"
                 assert len(lines) <= 1 or not block.startswith("#"), f"{name}: {block}"

@@ -5,6 +5,8 @@
 
 import re
 import shutil
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -135,11 +137,26 @@ def test_the_tests_pass_in_each_time_zone_and_language(bake: Bake, zone: str, la
     project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
-@pytest.mark.parametrize("model", ["without_username", "from_scratch"])
-def test_a_user_model_without_a_user_name_starts(bake: Bake, model: str) -> None:
-    project = bake()
+def replace_user_by_the_page(project: BakedProject) -> None:
+    """Let users log in by e-mail address, as docs/users.md explains it."""
+    page = project.read("docs/users.md").split("\n## Log in by e-mail address\n")[1]
+    for name, code in re.findall(r"(?s)`(accounts/\w+\.py)`:\n\n   ```python\n(.*?)\n   ```", page):
+        (project.path / name).write_text(textwrap.dedent(code) + "\n", encoding="utf-8")
+    project.run("ruff", "format", "--check", "accounts")
+    project.run("ruff", "check", "accounts")
+    # Step 4 is about the types of the tests.
+    project.run("mypy", "accounts/models.py", "accounts/admin.py")
+
+
+def replace_user_by_one_from_scratch(project: BakedProject) -> None:
     for name in ("models", "admin"):
-        shutil.copy(FOLDER / f"user_{model}" / f"{name}.py", project.path / "accounts")
+        shutil.copy(FOLDER / "user_from_scratch" / f"{name}.py", project.path / "accounts")
+
+
+@pytest.mark.parametrize("replace_user", [replace_user_by_the_page, replace_user_by_one_from_scratch])
+def test_a_user_model_without_a_user_name_starts(bake: Bake, replace_user: Callable[[BakedProject], None]) -> None:
+    project = bake()
+    replace_user(project)
     (project.path / "accounts/migrations/0001_initial.py").unlink()
     project.manage("makemigrations", "accounts", **SECRET)
     project.manage("check", "--fail-level", "WARNING", **SECRET)

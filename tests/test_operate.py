@@ -1,8 +1,11 @@
 """The commands of the rendered project's docs/operate.md that need no containers: what the page promises happens."""
 
+import contextlib
 import gzip
 import re
 import socketserver
+import sqlite3
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -120,6 +123,24 @@ def test_the_links_of_the_page_lead_somewhere(bake: Bake, answers: dict[str, Any
     for name in re.findall(r"`([\w/.-]+\.(?:py|yml|toml|md|sh))`", project.read(OPERATE)):
         made = {"tasks.py", "accounts/tasks.py", "docs/scaling.md", ".github/dependabot.yml"}
         assert name in made or (project.path / name).exists(), name
+
+
+def test_the_migrations_that_remove_a_field_keep_its_column_for_the_old_version(bake: Bake) -> None:
+    project = bake(ci="none")
+    project.manage("startapp", "authors", "name:char", "born:date?")
+    project.manage("migrate", "--verbosity=0")
+    project.edit("authors/models.py", "    born = models.DateField(null=True, blank=True)\n", "")
+    columns = []
+    for number, operations in enumerate(blocks(project, "Migrations during a deployment", "python"), 2):
+        [before] = [path.stem for path in project.path.glob(f"authors/migrations/{number - 1:04}_*.py")]
+        head = f'class Migration(migrations.Migration):\n    dependencies = [("authors", "{before}")]\n'
+        code = f"from django.db import migrations\n\n\n{head}{textwrap.indent(operations, ' ' * 4)}"
+        (project.path / f"authors/migrations/{number:04}_removal.py").write_text(code, encoding="utf-8")
+        project.manage("migrate", "--verbosity=0", "--skip-checks")
+        project.manage("makemigrations", "--check", "--dry-run", "--skip-checks")
+        with contextlib.closing(sqlite3.connect(project.path / "db.sqlite3")) as database:
+            columns.append([row[1] for row in database.execute("PRAGMA table_info(authors_author)")])
+    assert columns == [["id", "name", "born"], ["id", "name"]]
 
 
 def test_a_secret_comes_from_a_file(project: BakedProject, tmp_path: Path) -> None:

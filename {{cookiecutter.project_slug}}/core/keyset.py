@@ -13,8 +13,8 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 in the last row; the cursor of the previous page holds those in the first row. Cursors are signed, so that clients
 cannot change them.
 
-Of a key, `lookup` is its name in `filter()`, `attribute` its name in a row, and `order` its argument for `order_by()`.
-`-key` is the key in the opposite direction. Read `paginate`, `rows_after` and `comparison` first.
+A key has a `lookup`, its name in `filter()`, an `attribute`, its name in a row, and an `order`, its argument for
+`order_by()`; `-key` is the key in the opposite direction. Read `paginate`, `rows_after` and `comparison` first.
 
 How the rows after a cursor are found depends on the list:
 
@@ -121,20 +121,22 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     These are paged by position instead (OFFSET for a queryset):
 
     - orderings that give no keys: a random one (`?`), or a relation whose model is ordered by an expression
-    - what Django cannot order again: lists, which are also accepted here, unions, slices
+    - what Django cannot order again: unions, slices, and lists, which are accepted, too
     - rows without the keys: `values_list()`, or `values()` without the primary key or a column of the ordering
 
-    `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies: the
-    rows are the same, but found fast even if few match (see `filtered_rows`). Raises InvalidCursorError.
+    `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies: it
+    does not change the result, but finds it fast even if few rows match (see `filtered_rows`).
+
+    Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION also with keys: two cases below page such a list by position.
+    # Accept POSITION even with keys: unions, slices and `values_list()` are paged by position below.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
-        # No keys, or the cursor of such a page.
+        # No keys, or a cursor of `page_by_position`.
         return page_by_position(queryset, size, *start.values)
     # In the direction in which this page is read.
     reading_keys = [-key for key in keys] if start.backwards else keys
@@ -195,6 +197,7 @@ def comparable(keys: Sequence[Key]) -> bool:
 
 def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> Q:
     """Return the condition for the rows after these values, or before them."""
+    # `before` turns the direction around.
     lookup = LessThan if keys[0].descending != before else GreaterThan
     row = RowValue(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
     return Q(lookup(RowValue(*(F(key.lookup) for key in keys)), row))
@@ -204,16 +207,19 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
     """Return the page of these rows, which were read from `start`: up to `size`, and one more if others follow."""
     more = len(rows) > size
     rows = rows[:size]
+    if not rows and start.backwards:
+        # No row is left before the cursor: continue with the first page.
+        return KeysetPage([], next="", previous=None)
     if not rows:
-        # The list is empty, or all rows after the cursor were deleted. The link leads back to a page that has rows:
-        # to the first page if this one was read backwards, else, if the cursor has values, to the last page.
-        last = KeysetCursor(start.ordering, backwards=True).encode() if start.values else None
-        return KeysetPage([], next="", previous=None) if start.backwards else KeysetPage([], next=None, previous=last)
+        # No row is left after the cursor: go back to the last page. An empty list has none.
+        last = KeysetCursor(start.ordering, backwards=True).encode()
+        return KeysetPage([], next=None, previous=last if start.values else None)
+    # A cursor with values was made from a row on the other side of this page.
     if start.backwards:
         rows.reverse()
-    # The additional row shows that more follow in the direction of reading; a cursor with values, that the other
-    # direction has rows.
-    has_next, has_previous = (bool(start.values), more) if start.backwards else (more, bool(start.values))
+        has_next, has_previous = bool(start.values), more
+    else:
+        has_next, has_previous = more, bool(start.values)
     after_last = KeysetCursor(start.ordering, backwards=False, values=key_values(rows[-1], keys))
     before_first = KeysetCursor(start.ordering, backwards=True, values=key_values(rows[0], keys))
     return KeysetPage(
@@ -223,14 +229,14 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
     )
 
 
-def page_by_position(rows: Any, size: int, start: int = 0) -> KeysetPage:
-    """Return the page of a list or queryset that begins at position `start`, counted from 0."""
-    found = list(rows[start : start + size + 1])
-    previous = KeysetCursor(POSITION, True, [start - size]).encode() if start > size else ""
+def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
+    """Return the page of a list or queryset that begins at this position, counted from 0."""
+    found = list(rows[position : position + size + 1])
+    previous = KeysetCursor(POSITION, values=[position - size]).encode() if position > size else ""
     return KeysetPage(
         found[:size],
-        next=KeysetCursor(POSITION, False, [start + size]).encode() if len(found) > size else None,
-        previous=previous if start else None,
+        next=KeysetCursor(POSITION, values=[position + size]).encode() if len(found) > size else None,
+        previous=previous if position else None,
     )
 
 
@@ -275,9 +281,9 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether the primary key, or an index in `Meta`, has exactly these keys, in this direction or all reversed.
+    """Whether these keys are the primary key alone, or the fields of an index in `Meta`, as they are or all reversed.
 
-    Indexes with a condition, and those of unique fields, are not considered.
+    Indexes with a condition, and those of unique fields, which lack the primary key, are not considered.
     """
     names = [key.column.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]

@@ -29,10 +29,10 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# A shorter term makes a trigram only together with the spaces before a word.
+# A term that is shorter makes a trigram only together with the spaces before a word.
 TRIGRAM_LENGTH = 3
 
-# Lower-case letters that NFKD does not decompose, as it decomposes é into e and an accent.
+# Unicode's form NFKD splits é into e and an accent, but leaves these lower-case letters whole.
 LETTERS = str.maketrans(
     {
         "æ": "ae",
@@ -61,8 +61,8 @@ def normalize(text: str) -> str:
 class SearchField(models.TextField):
     """The normalized words of the columns in `sources`; `icontains` matches rows that contain every search term.
 
-    `save()` and `bulk_create()` keep it up to date. After `update()`, `bulk_update()`, `loaddata`, or a `save()`
-    that omits this field (because of `update_fields`, `only()` or `defer()`), run `manage.py rebuild_search`.
+    `save()` and `bulk_create()` keep it up to date. If `update()`, `bulk_update()`, `loaddata`, or a `save()` without
+    this field (because of `update_fields`, `only()` or `defer()`) changes a source, run `manage.py rebuild_search`.
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -99,15 +99,15 @@ class ContainsTerms(models.Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Return the condition in SQL, and its parameters."""
         # The left-hand side is the column, the right-hand side (`rhs`) what the user has typed.
-        column, params = self.process_lhs(compiler, connection)
+        lhs, params = self.process_lhs(compiler, connection)
         terms = normalize(str(self.rhs)).split()
         if not terms:
             # Every row matches.
             return "1 = 1", ()
-        conditions = " AND ".join([f"{column} LIKE %s"] * len(terms))
+        conditions = " AND ".join([f"{lhs} LIKE %s"] * len(terms))
         # Terms have letters and digits only, so LIKE needs no escaping.
         patterns = [f"%{term}%" if len(term) >= TRIGRAM_LENGTH else f"% {term}%" for term in terms]
-        # `params` belong to the SQL of the left-hand side, which each condition repeats; a column has none.
+        # Each condition repeats the left-hand side, and so its parameters; a plain column has no parameters.
         return f"({conditions})", tuple(value for pattern in patterns for value in (*params, pattern))
 
 
@@ -137,7 +137,7 @@ def searchable_models() -> Iterator[type[models.Model]]:
 
 
 class AddSearchIndex(Operation):
-    """Add a trigram index for a `SearchField` on PostgreSQL. Other databases have none: a search reads every row.
+    """Add a trigram index for a `SearchField` on PostgreSQL. On other databases do nothing: a search reads every row.
 
         class Migration(migrations.Migration):
             atomic = False
@@ -157,7 +157,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the migration state unchanged: `Meta` lacks the index, as only PostgreSQL has GIN indexes."""
+        """Leave the migration state unchanged: `Meta` does not list the index, whose type GIN only PostgreSQL has."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":

@@ -1,8 +1,8 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
-Its base class adds transactions, row locks and an `ETag` to DRF's `ModelViewSet`: the header `ETag` is a hash of the
-row, and a client that sends it back in `If-Match` cannot overwrite somebody else's change. The decorators
+Its base class is DRF's `ModelViewSet` with transactions, row locks and the header `ETag`, which includes a hash of the
+row: a write that sends it back in `If-Match` is refused if somebody else has changed the row. The decorators
 `extend_schema…` describe the resource in the API documentation, and change nothing else.
 """
 
@@ -52,9 +52,9 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
     examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(serializers.ModelSerializer[Book]):
-    # As DRF would make it, to show the router's name for the URL of one book.
+    # DRF would make the same field. It shows the name that the router gives to the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
-    # DRF adds the validators of a column only to the fields that it makes itself.
+    # A field that is written out has to list the validators of its column, too.
     isbn = ISBNSerializerField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
 
     class Meta:
@@ -77,7 +77,7 @@ class BookFilter(filters.FilterSet):
 
     @extend_schema_field({"type": "string", "format": "isbn"})
     def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
-        """Return the rows for the value of the parameter `isbn`, whose name is `name`."""
+        """Return the books with this ISBN; `name` is the name of the filter's field, `isbn`."""
         try:
             return queryset.filter(isbn=normalize_isbn(value))
         except DjangoValidationError as error:
@@ -97,7 +97,8 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. For writing, the first requires a login, and the second a permission such as `add_book`.
+    # Everybody may read. Writing needs a permission such as `add_book`, by the second class. The first one tells the
+    # API documentation that reading needs no login.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.
