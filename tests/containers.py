@@ -231,7 +231,7 @@ class Responses:
     def wait_for_more(self) -> None:
         """Wait until the clients have read and created ten more books."""
         before = Counter(self.statuses)
-        end = time.monotonic() + 120
+        end = time.monotonic() + PATIENCE
         while min((Counter(self.statuses) - before)[good] for good in (("GET", 200), ("POST", 201))) < 10:
             assert time.monotonic() < end, self.statuses[-20:]
             time.sleep(0.05)
@@ -285,7 +285,7 @@ def stored(stack: Stack) -> set[str]:
 
 def wait_until_read(stack: Stack) -> None:
     """Wait until the list of books responds, which needs the database."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(httpx.HTTPError):
             if stack.get("/api/v1/books/").status_code == 200:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from baking import COMBINATIONS, Bake, BakedProject, environment, free_port
+from baking import COMBINATIONS, PATIENCE, Bake, BakedProject, environment, free_port
 from console import commands, prints
 from containers import (
     Stack,
@@ -169,7 +169,7 @@ def test_a_stop_finishes_what_is_in_flight_and_ends_with_status_zero(project: Ba
             client.sendall(head)
             assert client.recv(1000).startswith(b"HTTP/1.1 100 Continue")
             stop.start()
-            end = time.monotonic() + 60
+            end = time.monotonic() + PATIENCE
             while not any("Handling signal: term" in str(line.get("message")) for line in stack.log()):
                 assert time.monotonic() < end
                 time.sleep(0.1)
@@ -206,7 +206,7 @@ def test_a_full_disk_is_a_clear_answer_and_loses_nothing(project: BakedProject) 
 
 def test_the_log_of_the_server_is_one_line_of_json_for_each_request(stack: Stack) -> None:
     number = stack.get("/api/v1/books/?search=secret").headers["X-Request-ID"]
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     found: list[dict[str, Any]] = []
     while not found and time.monotonic() < end:
         found = [line for line in stack.log() if line.get("request_id") == number]
@@ -223,7 +223,7 @@ def test_watch_rebuilds_after_a_change(stack: Stack) -> None:
             assert watch.stdout
             assert "Watch enabled" in watch.stdout.readline()
             stack.project.edit(name, old, new)
-            end = time.monotonic() + 180
+            end = time.monotonic() + PATIENCE
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     if "<!-- watched -->" in stack.get().text:

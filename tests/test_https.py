@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from baking import BakedProject, need
+from baking import PATIENCE, BakedProject, need
 from containers import Stack, containers, web
 
 # Caddy gives a name below localhost a certificate of its own authority.
@@ -37,7 +37,7 @@ def curl(domain: str, authority: Path, *arguments: str) -> str:
 
 
 def wait_for_log(stack: Stack, service: str, text: str, **variables: Any) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE
     while text not in (log := stack.compose("logs", "--no-log-prefix", service, **variables)):
         assert time.monotonic() < end, log
         time.sleep(0.5)

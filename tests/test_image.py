@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 import yaml
-from baking import BakedProject
+from baking import PATIENCE, BakedProject
 from containers import build
 
 
@@ -75,7 +75,7 @@ def test_the_server_is_not_root_also_under_a_random_uid(project: BakedProject, u
     container = project.run("docker", "run", *options, project.path.name).strip()
     try:
         assert project.run("docker", "exec", container, "id", "-u").strip() == (user or "10001").partition(":")[0]
-        end = time.monotonic() + 120
+        end = time.monotonic() + PATIENCE
         health = ["docker", "inspect", "--format={{.State.Health.Status}}", container]
         while (state := project.run(*health).strip()) != "healthy":
             assert time.monotonic() < end, state

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from baking import BakedProject, HTTPClient, environment, http_get
+from baking import PATIENCE, BakedProject, HTTPClient, environment, http_get
 from containers import Stack, containers
 from manifests import ANSWERS, Manifests
 
@@ -233,7 +233,7 @@ class Server:
         return http_get(url, headers={"User-Agent": "kube-probe/1.37"}).status_code
 
     def wait(self) -> None:
-        end = time.monotonic() + 300
+        end = time.monotonic() + PATIENCE
         for probe in ("startupProbe", "readinessProbe"):
             while True:
                 with contextlib.suppress(httpx.TransportError):

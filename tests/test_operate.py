@@ -16,7 +16,20 @@ from typing import Any
 
 import httpx
 import pytest
-from baking import COMBINATIONS, ROOT, TIMEOUT, Bake, BakedProject, free_port, http_get, need, running, uv
+from baking import (
+    COMBINATIONS,
+    PATIENCE,
+    ROOT,
+    TIMEOUT,
+    Bake,
+    BakedProject,
+    free_port,
+    http_get,
+    need,
+    running,
+    uv,
+    wait_until,
+)
 from documents import OPERATE, block, blocks, sections
 
 PASSWORD = "a-long-passphrase-7"
@@ -48,15 +61,9 @@ class Endpoint:
     url: str
     bodies: list[bytes] = field(default_factory=list)
 
-    def wait_for(self, *words: bytes) -> bytes:
-        """Return the first body that contains all words."""
-        end = time.monotonic() + TIMEOUT
-        while time.monotonic() < end:
-            for body in self.bodies:
-                if all(word in body for word in words):
-                    return body
-            time.sleep(0.1)
-        pytest.fail(f"none of {len(self.bodies)} bodies contains {words}")
+    def wait_for(self, *words: bytes) -> None:
+        """Return when all words were received: parts of one event may come in several requests."""
+        wait_until(lambda: all(word in b"".join(self.bodies) for word in words), f"{words} sent")
 
 
 @pytest.fixture
@@ -253,7 +260,7 @@ def test_the_workers_send_traces(owned: BakedProject, endpoint: Endpoint, postgr
     owned.manage("migrate", **variables)
     with running(gunicorn(port), owned.path, url, **page, **variables):
         workers: set[bytes] = set()
-        end = time.monotonic() + TIMEOUT
+        end = time.monotonic() + PATIENCE
         while len(workers) < 2:
             assert time.monotonic() < end, f"{len(workers)} workers, {len(endpoint.bodies)} requests"
             # A connection for each request: any of the workers may accept it.

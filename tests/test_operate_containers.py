@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from baking import AUTHOR, TEMPLATE, TIMEOUT, Bake, BakedProject, full_isbn
+from baking import AUTHOR, PATIENCE, TEMPLATE, TIMEOUT, Bake, BakedProject, full_isbn
 from containers import PASSWORD, Stack, bake_with_lock, build, containers, remove_images, web
 from documents import OPERATE, block, blocks
 
@@ -199,7 +199,7 @@ def test_the_worker_runs_tasks_also_after_the_command_that_replaces_it(
 ) -> None:
     follow(blocks(stack.project, "Background tasks")[-1])
     number = stack.python(f"{COUNT}print(count_users.enqueue().id)").strip()
-    end = time.monotonic() + TIMEOUT
+    end = time.monotonic() + PATIENCE
     while (status := stack.python(f"{COUNT}print(count_users.get_result('{number}').status)").strip()) != "SUCCESSFUL":
         assert time.monotonic() < end, status
         time.sleep(0.2)

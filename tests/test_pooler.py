@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from baking import Bake, free_port, http_get, need, new_database, running
+from baking import PATIENCE, Bake, free_port, http_get, need, new_database, running
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def pooled(postgres: str, open_folder: Path) -> Iterator[tuple[str, str]]:
         subprocess.Popen([*as_user, program, str(config)], stderr=log) as process,
     ):
         try:
-            end = time.monotonic() + 30
+            end = time.monotonic() + PATIENCE
             while True:
                 try:
                     psycopg.connect(through).close()
