@@ -137,6 +137,78 @@ def test_the_tests_pass_in_each_time_zone_and_language(bake: Bake, zone: str, la
     project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
+SETTINGS = "django_project/settings.py"
+# For each name in the last column of "Differences from DRF's guide", in docs/api.md: the file, and the edit to DRF's way.
+WAYS_BACK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": (
+        SETTINGS,
+        "apis.authentication.ExpiringTokenAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ),
+    "DEFAULT_PERMISSION_CLASSES": (
+        SETTINGS,
+        "apis.permissions.IsAuthenticatedWithModelPermissions",
+        "rest_framework.permissions.AllowAny",
+    ),
+    "DEFAULT_PAGINATION_CLASS": (
+        SETTINGS,
+        "apis.pagination.KeysetPagination",
+        "rest_framework.pagination.PageNumberPagination",
+    ),
+    "StrictQueryParameters": (SETTINGS, '        "apis.filters.StrictQueryParameters",\n', ""),
+    "EXCEPTION_HANDLER": (SETTINGS, '    "EXCEPTION_HANDLER": "apis.exceptions.exception_handler",\n', ""),
+    "ProblemMiddleware": (SETTINGS, '    "apis.exceptions.ProblemMiddleware",\n', ""),
+    "apis.schema.add_problem_responses": (SETTINGS, '"apis.schema.add_problem_responses", ', ""),
+    "DEFAULT_THROTTLE_CLASSES": (
+        SETTINGS,
+        '"apis.throttling.AnonThrottle", "apis.throttling.UserThrottle"',
+        '"rest_framework.throttling.AnonRateThrottle", "rest_framework.throttling.UserRateThrottle"',
+    ),
+    "use_regex_path=False": ("apis/v1/urls.py", "use_regex_path=False", ""),
+    "lookup_value_converter": (
+        "apis/v1/books.py",
+        '    # The id in the URL must be a number.\n    lookup_value_converter = "int"\n',
+        "",
+    ),
+    "SlashMiddleware": (SETTINGS, "core.middleware.SlashMiddleware", "django.middleware.common.CommonMiddleware"),
+    "RequestBodyMiddleware": (SETTINGS, '    "core.middleware.RequestBodyMiddleware",\n', ""),
+}
+# Prints what DRF's guide says of an unknown parameter, an invalid field, a unique value that is in use, and a request
+# without the final slash.
+PLAIN_DRF = """
+from base64 import b64encode
+from django.contrib.auth import get_user_model
+from django.test import Client
+get_user_model().objects.create_superuser("owner", password="a-long-passphrase-7")
+basic = b64encode(b"owner:a-long-passphrase-7").decode()
+client = Client(headers={"host": "localhost", "authorization": f"Basic {basic}"})
+print(*client.get("/api/v1/books/?unknown=1").json())
+book = {"title": "Emma", "author": "Jane Austen", "isbn": "9780141439587"}
+for sent in ({**book, "title": ""}, book, book):
+    response = client.post("/api/v1/books/", sent, content_type="application/json")
+    print(response.status_code, *[name for name, value in response.json().items() if isinstance(value, list)])
+print(client.get("/api/v1/books").status_code)
+"""
+
+
+def test_the_table_of_differences_leads_back_to_drf(bake: Bake) -> None:
+    project = bake(ci="none")
+    table = project.read("docs/api.md").split("### Differences from DRF's guide\n")[1].split("\n### ")[0]
+    named = {name for row in table.splitlines() for name in re.findall("`([^`]+)`", row.rstrip(" |").split(" | ")[-1])}
+    others = {"permission_classes", "pagination_class", "CommonMiddleware", "MAX_UPLOAD_SIZE"}
+    others |= {"apis/v1/urls.py", "DEFAULT_FILTER_BACKENDS", SETTINGS}
+    assert named - others == set(WAYS_BACK)
+    for file, old, new in WAYS_BACK.values():
+        project.edit(file, old, new)
+    variables = SECRET | {"DEBUG": "true"}
+    project.manage("migrate", **variables)
+    project.manage("check", "--fail-level", "WARNING", **variables)
+    project.manage("spectacular", "--api-version", "v1", "--validate", **variables)
+    output = project.manage("shell", "--verbosity=0", "--command", PLAIN_DRF, **variables)
+    expected = ["count next previous results", "400 title", "201", "400 isbn", "301"]
+    assert [line for line in output.splitlines() if not line.startswith("WARNING")] == expected
+
+
 def replace_user_by_the_page(project: BakedProject) -> None:
     """Let users log in by e-mail address, as docs/users.md explains it."""
     page = project.read("docs/users.md").split("\n## Log in by e-mail address\n")[1]

@@ -8,7 +8,7 @@ become " nana emile zola". A search for "zola em" with `icontains` becomes
     search LIKE '%zola%' AND search LIKE '% em%'
 
 in which `%` stands for any text. A short term such as "em" matches only at the start of a word; the column starts with
-a space, so that such a term can match the first word, too.
+a space, so that such a term can match the first word, too. `normalize`, `SearchField` and `ContainsTerms` do this.
 
 For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
 spaces, and lists the rows that contain each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), so

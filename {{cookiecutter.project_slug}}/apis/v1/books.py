@@ -33,10 +33,12 @@ class ISBNSerializerField(serializers.CharField):
     """An ISBN-10 or ISBN-13, with or without hyphens, which becomes 13 digits before `UniqueValidator` looks it up."""
 
     def to_internal_value(self, data: Any) -> str:
+        """Return the value to store for what the client has sent; DRF calls this for each field."""
         text = super().to_internal_value(data)
         try:
             return normalize_isbn(text)
         except DjangoValidationError as error:
+            # DRF reports its own errors by field.
             raise serializers.ValidationError(error.message, code=error.code) from error
 
 
