@@ -13,8 +13,8 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 in the last row; the cursor of the previous page holds those in the first row. Cursors are signed, so that clients
 cannot change them.
 
-A key has a `lookup`, its name in `filter()`, an `attribute`, its name in a row, and an `order`, its argument for
-`order_by()`; `-key` is the key in the opposite direction. Read `paginate`, `rows_after` and `comparison` first.
+A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row) and an `order` (its argument for
+`order_by()`); `-key` is the key in the opposite direction. Read `paginate`, `rows_after` and `comparison` first.
 
 How the rows after a cursor are found depends on the list:
 
@@ -22,6 +22,9 @@ How the rows after a cursor are found depends on the list:
 - the same keys, in a filtered list with an index: `filtered_rows`, which looks among the next 3,000 rows first
 - other keys, such as nullable columns, relations or mixed directions: `segments`, a query for each range of an index
 - no usable keys, as in a random ordering or a union: `page_by_position`, which uses OFFSET
+
+https://docs.djangoproject.com/en/5.2/topics/db/queries/#complex-lookups-with-q-objects
+https://docs.djangoproject.com/en/5.2/ref/models/expressions/
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +48,7 @@ from core.queryset_ordering import is_reversed
 MAX_CANDIDATES = 3_000
 
 SIGNER = signing.Signer(salt="core.keyset")
-# Takes the place of the ordering in the cursors of pages by position.
+# The `ordering` in the cursor of a page by position.
 POSITION = "position"
 
 # JSON has no types for these.
@@ -63,12 +66,14 @@ class InvalidCursorError(ValueError):
     """The cursor is malformed, or does not fit the ordering of this list."""
 
 
-class RowValue(Func):
-    """A row value of SQL: `(a, b) < (x, y)` compares `a` with `x` and, if they are equal, `b` with `y`."""
-
-    # Django writes NAME(a, b); with an empty name it is (a, b).
-    function = ""
-    output_field: Field = Field()
+def to_json(value: Any) -> Any:
+    """Return the value in a form that JSON can hold."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, timedelta):
+        return ["timedelta", str(value // timedelta(microseconds=1))]
+    text = value.isoformat() if isinstance(value, date | time) else str(value)
+    return [type(value).__name__, text]
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class KeysetCursor:
 
     @classmethod
     def decode(cls, text: str) -> "KeysetCursor":
-        """Raise InvalidCursorError if `encode` did not make this text."""
+        """Return the cursor that `encode` made this text from. Raises InvalidCursorError if it made none."""
         try:
             ordering, backwards, *values = SIGNER.unsign_object(text)
             # Undo `to_json`: ["Decimal", "1.50"] becomes a Decimal.
@@ -121,18 +126,18 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     These are paged by position instead (OFFSET for a queryset):
 
     - orderings that give no keys: a random one (`?`), or a relation whose model is ordered by an expression
-    - what Django cannot order again: unions, slices, and lists, which are accepted, too
+    - what Django cannot order again: unions, slices and lists (which are accepted, too)
     - rows without the keys: `values_list()`, or `values()` without the primary key or a column of the ordering
 
-    `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies: it
-    does not change the result, but finds it fast even if few rows match (see `filtered_rows`).
+    `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
+    the result is the same, but found fast even if few rows match (see `filtered_rows`).
 
     Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even with keys: unions, slices and `values_list()` are paged by position below.
+    # Accept POSITION even with keys: unions, slices and `values_list()` have an ordering, but are paged by position.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
@@ -144,7 +149,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
         ordered = in_order(queryset, reading_keys)
     except (NotSupportedError, TypeError):
         # Django cannot annotate a union, or order a slice again.
-        return page_by_position(queryset, size)
+        return first_page_by_position(queryset, size, start)
     try:
         rows = rows_after(ordered, reading_keys, start.values, size + 1, filtered)
     except (TypeError, ValueError, ValidationError) as error:
@@ -154,14 +159,66 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
         raise InvalidCursorError("The cursor was not made by this list.") from error
     if rows and not has_key_values(rows[0], keys):
         # `values_list()`, or `values()` without a key.
-        if start.values:
-            raise InvalidCursorError("The cursor belongs to another list.")
-        return page_by_position(queryset, size)
+        return first_page_by_position(queryset, size, start)
     return page_by_keys(rows, size, start, keys)
 
 
+def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
+    """Return the page of these rows, which were read from `start`: up to `size`, and one more if others follow."""
+    more = len(rows) > size
+    rows = rows[:size]
+    if not rows and start.backwards:
+        # No row is left before the cursor: an empty page, which the first one follows.
+        return KeysetPage([], next="", previous=None)
+    if not rows:
+        # No row is left after the cursor: an empty page after the last one. An empty list has no last page.
+        last = KeysetCursor(start.ordering, backwards=True).encode()
+        return KeysetPage([], next=None, previous=last if start.values else None)
+    # If the cursor has values, its row is on the side from which the reader came: there is a page on that side.
+    if start.backwards:
+        rows.reverse()
+        has_next, has_previous = bool(start.values), more
+    else:
+        has_next, has_previous = more, bool(start.values)
+    after_last = KeysetCursor(start.ordering, backwards=False, values=key_values(rows[-1], keys))
+    before_first = KeysetCursor(start.ordering, backwards=True, values=key_values(rows[0], keys))
+    return KeysetPage(
+        rows,
+        next=after_last.encode() if has_next else None,
+        previous=before_first.encode() if has_previous else None,
+    )
+
+
+def first_page_by_position(queryset: Any, size: int, start: KeysetCursor) -> KeysetPage:
+    """Return the first page. Raises InvalidCursorError for a cursor with keys, which another list has made."""
+    if start.values:
+        raise InvalidCursorError("The cursor belongs to another list.")
+    return page_by_position(queryset, size)
+
+
+def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
+    """Return the page of a list or queryset that begins at this position, counted from 0."""
+    found = list(rows[position : position + size + 1])
+    previous = KeysetCursor(POSITION, values=[position - size]).encode() if position > size else ""
+    return KeysetPage(
+        found[:size],
+        next=KeysetCursor(POSITION, values=[position + size]).encode() if len(found) > size else None,
+        previous=previous if position else None,
+    )
+
+
+def has_key_values(row: Any, keys: Sequence[Key]) -> bool:
+    """Whether a cursor can be made from the row: an instance, or a dictionary with the keys of the ordering."""
+    return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
+
+
+def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
+    """Return the row's values of the keys."""
+    return [row[key.attribute] if isinstance(row, dict) else getattr(row, key.attribute) for key in keys]
+
+
 def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
-    """Return the queryset ordered by the keys, with annotations for the values that its rows lack."""
+    """Return the queryset ordered by the keys, with annotations for values that are no columns of its rows."""
     queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
     if is_reversed(queryset):
         # The keys already include `reverse()`: do not reverse twice.
@@ -195,49 +252,21 @@ def comparable(keys: Sequence[Key]) -> bool:
     return len(directions) == 1 and all(key.column and not key.nullable for key in keys)
 
 
+class RowValue(Func):
+    """A row value of SQL: `(a, b) < (x, y)` compares `a` with `x` and, if they are equal, `b` with `y`."""
+
+    # Django writes NAME(a, b); with an empty name it is (a, b).
+    function = ""
+    # Django needs a type for an expression, and several columns have no common one.
+    output_field: Field = Field()
+
+
 def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> Q:
     """Return the condition for the rows after these values, or before them."""
     # `before` turns the direction around.
     lookup = LessThan if keys[0].descending != before else GreaterThan
     row = RowValue(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
     return Q(lookup(RowValue(*(F(key.lookup) for key in keys)), row))
-
-
-def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
-    """Return the page of these rows, which were read from `start`: up to `size`, and one more if others follow."""
-    more = len(rows) > size
-    rows = rows[:size]
-    if not rows and start.backwards:
-        # No row is left before the cursor: continue with the first page.
-        return KeysetPage([], next="", previous=None)
-    if not rows:
-        # No row is left after the cursor: go back to the last page. An empty list has none.
-        last = KeysetCursor(start.ordering, backwards=True).encode()
-        return KeysetPage([], next=None, previous=last if start.values else None)
-    # A cursor with values was made from a row on the other side of this page.
-    if start.backwards:
-        rows.reverse()
-        has_next, has_previous = bool(start.values), more
-    else:
-        has_next, has_previous = more, bool(start.values)
-    after_last = KeysetCursor(start.ordering, backwards=False, values=key_values(rows[-1], keys))
-    before_first = KeysetCursor(start.ordering, backwards=True, values=key_values(rows[0], keys))
-    return KeysetPage(
-        rows,
-        next=after_last.encode() if has_next else None,
-        previous=before_first.encode() if has_previous else None,
-    )
-
-
-def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
-    """Return the page of a list or queryset that begins at this position, counted from 0."""
-    found = list(rows[position : position + size + 1])
-    previous = KeysetCursor(POSITION, values=[position - size]).encode() if position > size else ""
-    return KeysetPage(
-        found[:size],
-        next=KeysetCursor(POSITION, values=[position + size]).encode() if len(found) > size else None,
-        previous=previous if position else None,
-    )
 
 
 def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
@@ -256,6 +285,16 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
             yield same & beyond
 
 
+def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
+    """Whether these keys are the primary key alone, or the fields of an index in `Meta` in one direction.
+
+    Indexes with a condition, and those of unique fields, which lack the primary key, are not considered.
+    """
+    names = [key.column.name for key in keys]
+    indexed = [index.fields for index in model._meta.indexes if not index.condition]
+    return names == [model._meta.pk.name] or names in indexed or [f"-{name}" for name in names] in indexed
+
+
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
@@ -264,9 +303,9 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
     the next MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
     """
     names = [key.lookup for key in keys]
-    candidates = queryset.model._base_manager.using(queryset.db).filter(after)
-    ordered = candidates.order_by(*(key.order for key in keys)).values_list(*names)
-    # The row after the candidates, or None if there are not so many rows.
+    unfiltered = queryset.model._base_manager.using(queryset.db).filter(after)
+    ordered = unfiltered.order_by(*(key.order for key in keys)).values_list(*names)
+    # The first row after the next MAX_CANDIDATES, or None if there are fewer.
     edge = ordered[MAX_CANDIDATES : MAX_CANDIDATES + 1].first()
     matching = queryset.filter(after)
     if edge is None:
@@ -278,33 +317,3 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
         rest = (key.order for key in keys[1:])
         rows = list(matching.order_by(unindexed.desc() if descending else unindexed.asc(), *rest)[:count])
     return rows
-
-
-def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether these keys are the primary key alone, or the fields of an index in `Meta`, as they are or all reversed.
-
-    Indexes with a condition, and those of unique fields, which lack the primary key, are not considered.
-    """
-    names = [key.column.name for key in keys]
-    indexed = [index.fields for index in model._meta.indexes if not index.condition]
-    return names == [model._meta.pk.name] or names in indexed or [f"-{name}" for name in names] in indexed
-
-
-def has_key_values(row: Any, keys: Sequence[Key]) -> bool:
-    """Whether a cursor can be made from the row: an instance, or a dictionary with the keys of the ordering."""
-    return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
-
-
-def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
-    """Return the row's values of the keys."""
-    return [row[key.attribute] if isinstance(row, dict) else getattr(row, key.attribute) for key in keys]
-
-
-def to_json(value: Any) -> Any:
-    """Return the value in a form that JSON can hold."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, timedelta):
-        return ["timedelta", str(value // timedelta(microseconds=1))]
-    text = value.isoformat() if isinstance(value, date | time) else str(value)
-    return [type(value).__name__, text]

@@ -7,12 +7,14 @@ become " nana emile zola". A search for "zola em" with `icontains` becomes
 
     search LIKE '%zola%' AND search LIKE '% em%'
 
-in which `%` stands for any text. A short term such as "em" matches only at the start of a word; the column starts with
-a space, so that such a term can match the first word, too. `normalize`, `SearchField` and `ContainsTerms` do this.
+in which `%` stands for any text. A term of one or two characters, such as "em", matches only at the start of a word;
+the column starts with a space, so that such a term can match the first word, too.
 
-For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
-spaces, and lists the rows that contain each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), so
-that `LIKE` reads only the rows with the term's trigrams. `manage.py rebuild_search` fills the column of existing rows.
+For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. It pads each word with spaces and
+lists, for each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), the rows that contain it, so
+that `LIKE` reads only rows with the term's trigrams.
+
+`manage.py rebuild_search` fills the column of rows that existed before it. docs/books.md has the steps for a model.
 
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
@@ -29,7 +31,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# A term that is shorter makes a trigram only together with the spaces before a word.
+# A term of fewer characters has a trigram only together with the spaces before a word.
 TRIGRAM_LENGTH = 3
 
 # Unicode's form NFKD splits é into e and an accent, but leaves these lower-case letters whole.
@@ -61,8 +63,8 @@ def normalize(text: str) -> str:
 class SearchField(models.TextField):
     """The normalized words of the columns in `sources`; `icontains` matches rows that contain every search term.
 
-    `save()` and `bulk_create()` keep it up to date. If `update()`, `bulk_update()`, `loaddata`, or a `save()` without
-    this field (because of `update_fields`, `only()` or `defer()`) changes a source, run `manage.py rebuild_search`.
+    `save()` and `bulk_create()` keep it up to date. Run `manage.py rebuild_search` after `update()`, `bulk_update()`,
+    `loaddata`, or a `save()` without this field (`update_fields`, `only()`, `defer()`) has changed a source.
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -107,7 +109,7 @@ class ContainsTerms(models.Lookup):
         conditions = " AND ".join([f"{lhs} LIKE %s"] * len(terms))
         # Terms have letters and digits only, so LIKE needs no escaping.
         patterns = [f"%{term}%" if len(term) >= TRIGRAM_LENGTH else f"% {term}%" for term in terms]
-        # Each condition repeats the left-hand side, and so its parameters; a plain column has no parameters.
+        # `lhs` is in every condition, so its parameters are repeated, too; a plain column has none.
         return f"({conditions})", tuple(value for pattern in patterns for value in (*params, pattern))
 
 
@@ -157,7 +159,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the migration state unchanged: `Meta` does not list the index, whose type GIN only PostgreSQL has."""
+        """Leave the migration state unchanged: the index is not in `Meta`, as only PostgreSQL has GIN indexes."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":
@@ -175,7 +177,7 @@ class AddSearchIndex(Operation):
             reason = str(error).splitlines()[0]
             raise CommandError(
                 f"The search index cannot be created: {reason}. If the extension pg_trgm is missing, ask an "
-                "administrator for 'CREATE EXTENSION pg_trgm' in a schema on its search_path, then migrate again."
+                "administrator to run 'CREATE EXTENSION pg_trgm' in a schema on its search_path, then migrate again."
             ) from error
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

@@ -1,8 +1,8 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
-Its base class is DRF's `ModelViewSet` with transactions, row locks and the header `ETag`, which includes a hash of the
-row: a write that sends it back in `If-Match` is refused if somebody else has changed the row. The decorators
+Its base class, `ConditionalModelViewSet`, adds transactions, row locks and the header `ETag` to DRF's `ModelViewSet`.
+The `ETag` includes a hash of the row: a write with it in `If-Match` is refused if the row has changed. The decorators
 `extend_schema…` describe the resource in the API documentation, and change nothing else.
 """
 
@@ -33,13 +33,8 @@ class ISBNSerializerField(serializers.CharField):
     """An ISBN-10 or ISBN-13, with or without hyphens, which becomes 13 digits before `UniqueValidator` looks it up."""
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the value to store for what the client has sent; DRF calls this for each field."""
-        text = super().to_internal_value(data)
-        try:
-            return normalize_isbn(text)
-        except DjangoValidationError as error:
-            # DRF reports its own errors by field.
-            raise serializers.ValidationError(error.message, code=error.code) from error
+        """Return the value to store; DRF calls this with what the client has sent."""
+        return normalize_isbn(super().to_internal_value(data))
 
 
 # Examples for the API documentation: what a client sends, and what it gets back.
@@ -54,9 +49,9 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
     examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(serializers.ModelSerializer[Book]):
-    # DRF would make the same field. It shows the name that the router gives to the URL of one book.
+    # The same as DRF's default, declared to show `book-detail`, the router's name for the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
-    # A field that is written out has to list the validators of its column, too.
+    # A declared field does not inherit the validators of its model field.
     isbn = ISBNSerializerField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
 
     class Meta:
@@ -99,8 +94,8 @@ class BookViewSet(ConditionalModelViewSet):
 
     queryset = Book.objects.all()
     serializer_class = BookSerializer
-    # Everybody may read. Writing needs a permission such as `add_book`, by the second class. The first one tells the
-    # API documentation that reading needs no login.
+    # Everybody may read. Writing needs a permission such as `add_book`, which `DjangoModelPermissionsOrAnonReadOnly`
+    # checks. `IsAuthenticatedOrReadOnly` tells drf-spectacular that reading needs no login.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.
