@@ -318,8 +318,10 @@ def test_a_cursor_with_another_purpose_or_key_is_refused(settings):
         LogEntry.objects.order_by(Lower("object_repr")),
         LogEntry.objects.order_by("action_time").values("action_time").annotate(count=Count("pk")),
         Group.objects.order_by("name"),
+        KEYED.union(KEYED).order_by("action_time"),
+        KEYED[:7],
     ],
-    ids=["direction", "columns", "nulls", "random", "expression", "groups", "model"],
+    ids=["direction", "columns", "nulls", "random", "expression", "groups", "model", "union", "slice"],
 )
 def test_a_cursor_belongs_to_its_ordering(other):
     with pytest.raises(InvalidCursorError):
