@@ -9,9 +9,9 @@ In the ordering `title`, with the primary key as a tie breaker, the page of 20 r
 
 The condition compares titles and, where these are equal, ids. The 21st row only shows that there is a next page.
 
-`title` and `id` are the keys of the ordering (`core/ordering_keys.py`). The cursor of the next page holds their values
-in the last row; the cursor of the previous page holds those in the first row. Cursors are signed, so that clients
-cannot change them.
+`title` and `id` are the keys of the ordering (`core/ordering_keys.py`). The cursor of the next page holds the values
+of the keys in this page's last row; the cursor of the previous page, those in its first row. Cursors are signed, so
+that clients cannot change them.
 
 A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row) and an `order` (its argument for
 `order_by()`); `-key` is the key in the opposite direction. Read `paginate`, `rows_after` and `comparison` first.
@@ -22,9 +22,6 @@ How the rows after a cursor are found depends on the list:
 - the same keys, in a filtered list with an index: `filtered_rows`, which looks among the next 3,000 rows first
 - other keys, such as nullable columns, relations or mixed directions: `segments`, a query for each range of an index
 - no usable keys, as in a random ordering or a union: `page_by_position`, which uses OFFSET
-
-https://docs.djangoproject.com/en/5.2/topics/db/queries/#complex-lookups-with-q-objects
-https://docs.djangoproject.com/en/5.2/ref/models/expressions/
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +45,7 @@ from core.queryset_ordering import is_reversed
 MAX_CANDIDATES = 3_000
 
 SIGNER = signing.Signer(salt="core.keyset")
-# The `ordering` in the cursor of a page by position.
+# The `ordering` of a cursor that has a position instead of the values of keys.
 POSITION = "position"
 
 # JSON has no types for these.
@@ -95,7 +92,7 @@ class KeysetCursor:
 
     @classmethod
     def decode(cls, text: str) -> "KeysetCursor":
-        """Return the cursor that `encode` made this text from. Raises InvalidCursorError if it made none."""
+        """Return the cursor that `encode` turned into this text. Raises InvalidCursorError for any other text."""
         try:
             ordering, backwards, *values = SIGNER.unsign_object(text)
             # Undo `to_json`: ["Decimal", "1.50"] becomes a Decimal.
@@ -125,8 +122,8 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - orderings that give no keys: a random one (`?`), or a relation whose model is ordered by an expression
-    - what Django cannot order again: unions, slices and lists (which are accepted, too)
+    - what has no keys: lists, a random ordering (`?`), or a relation whose model is ordered by an expression
+    - what Django cannot order again: unions and slices
     - rows without the keys: `values_list()`, or `values()` without the primary key or a column of the ordering
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
@@ -137,30 +134,19 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even with keys: unions, slices and `values_list()` have an ordering, but are paged by position.
+    # Accept POSITION even with keys: some lists with keys are paged by position below.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
-        # No keys, or a cursor of `page_by_position`.
         return page_by_position(queryset, size, *start.values)
     # In the direction in which this page is read.
     reading_keys = [-key for key in keys] if start.backwards else keys
-    try:
-        ordered = in_order(queryset, reading_keys)
-    except (NotSupportedError, TypeError):
-        # Django cannot annotate a union, or order a slice again.
-        return first_page_by_position(queryset, size, start)
-    try:
-        rows = rows_after(ordered, reading_keys, start.values, size + 1, filtered)
-    except (TypeError, ValueError, ValidationError) as error:
-        if not start.values:
-            raise
-        # The cursor is from another list, or the type of a column has changed.
-        raise InvalidCursorError("The cursor was not made by this list.") from error
-    if rows and not has_key_values(rows[0], keys):
-        # `values_list()`, or `values()` without a key.
-        return first_page_by_position(queryset, size, start)
-    return page_by_keys(rows, size, start, keys)
+    rows = rows_by_keys(queryset, reading_keys, start.values, size + 1, filtered)
+    if rows is not None:
+        return page_by_keys(rows, size, start, keys)
+    if start.values:
+        raise InvalidCursorError("The cursor belongs to another list.")
+    return page_by_position(queryset, size)
 
 
 def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
@@ -168,13 +154,13 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
     more = len(rows) > size
     rows = rows[:size]
     if not rows and start.backwards:
-        # No row is left before the cursor: an empty page, which the first one follows.
+        # No row is left before the cursor: an empty page, whose next page is the first one.
         return KeysetPage([], next="", previous=None)
     if not rows:
-        # No row is left after the cursor: an empty page after the last one. An empty list has no last page.
+        # No row is left after the cursor: an empty page, whose previous page is the last one. An empty list has none.
         last = KeysetCursor(start.ordering, backwards=True).encode()
         return KeysetPage([], next=None, previous=last if start.values else None)
-    # If the cursor has values, its row is on the side from which the reader came: there is a page on that side.
+    # A cursor with values has those of a row in the page that the reader came from: that page exists.
     if start.backwards:
         rows.reverse()
         has_next, has_previous = bool(start.values), more
@@ -187,13 +173,6 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         next=after_last.encode() if has_next else None,
         previous=before_first.encode() if has_previous else None,
     )
-
-
-def first_page_by_position(queryset: Any, size: int, start: KeysetCursor) -> KeysetPage:
-    """Return the first page. Raises InvalidCursorError for a cursor with keys, which another list has made."""
-    if start.values:
-        raise InvalidCursorError("The cursor belongs to another list.")
-    return page_by_position(queryset, size)
 
 
 def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
@@ -217,11 +196,33 @@ def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
     return [row[key.attribute] if isinstance(row, dict) else getattr(row, key.attribute) for key in keys]
 
 
+def rows_by_keys(
+    queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int, filtered: bool
+) -> list[Any] | None:
+    """Return the first `count` rows after these values of the keys, or None if the keys cannot be used.
+
+    Django cannot order a union or a slice again, and the rows of `values_list()`, or of `values()` without a key, lack
+    the values for a cursor. Raises InvalidCursorError if the values do not fit the keys.
+    """
+    try:
+        ordered = in_order(queryset, keys)
+    except (NotSupportedError, TypeError):
+        return None
+    try:
+        rows = rows_after(ordered, keys, values, count, filtered)
+    except (TypeError, ValueError, ValidationError) as error:
+        if not values:
+            raise
+        # The cursor is from another list, or the type of a column has changed.
+        raise InvalidCursorError("The cursor was not made by this list.") from error
+    return rows if not rows or has_key_values(rows[0], keys) else None
+
+
 def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
-    """Return the queryset ordered by the keys, with annotations for values that are no columns of its rows."""
+    """Return the queryset ordered by the keys, annotated with the values that its rows lack."""
     queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
     if is_reversed(queryset):
-        # The keys already include `reverse()`: do not reverse twice.
+        # The keys already include `reverse()`: undo it on the queryset.
         queryset = queryset.reverse()
     return queryset.order_by(*(key.order for key in keys))
 
@@ -272,8 +273,8 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
 def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
     """Yield filters that, run one after the other, return every row after these values, in order.
 
-    Each reads one range of an index on the keys; a single condition with OR would read more. After (5, 7) in the
-    ordering `-rank, id` they are `rank = 5 AND id > 7` and `rank < 5`.
+    With an index on the keys, each reads one range of it; a single condition with OR would read more. After (5, 7) in
+    the ordering `-rank, id` they are `rank = 5 AND id > 7` and `rank < 5`.
     """
     if not values:
         yield Q()
@@ -286,9 +287,9 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether these keys are the primary key alone, or the fields of an index in `Meta` in one direction.
+    """Whether these keys are the primary key alone, or the fields of an index in `Meta`, all ascending or descending.
 
-    Indexes with a condition, and those of unique fields, which lack the primary key, are not considered.
+    Indexes with a condition are ignored, and so are those of unique fields, because they lack the primary key.
     """
     names = [key.column.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]

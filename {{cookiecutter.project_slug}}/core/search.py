@@ -10,11 +10,11 @@ become " nana emile zola". A search for "zola em" with `icontains` becomes
 in which `%` stands for any text. A term of one or two characters, such as "em", matches only at the start of a word;
 the column starts with a space, so that such a term can match the first word, too.
 
-For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. It pads each word with spaces and
-lists, for each trigram (three consecutive characters, such as ` zo`, `zol` and `ola`), the rows that contain it, so
-that `LIKE` reads only rows with the term's trigrams.
+For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
+spaces, and lists the rows that contain each trigram: three consecutive characters, such as ` zo`, `zol` and `ola`.
+`LIKE` then reads only rows with the term's trigrams.
 
-`manage.py rebuild_search` fills the column of rows that existed before it. docs/books.md has the steps for a model.
+`manage.py rebuild_search` fills the column of existing rows. docs/books.md has the steps for a model.
 
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/
@@ -31,7 +31,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# A term of fewer characters has a trigram only together with the spaces before a word.
+# A shorter term forms a trigram only with the spaces that pad the start of a word.
 TRIGRAM_LENGTH = 3
 
 # Unicode's form NFKD splits é into e and an accent, but leaves these lower-case letters whole.
@@ -63,8 +63,8 @@ def normalize(text: str) -> str:
 class SearchField(models.TextField):
     """The normalized words of the columns in `sources`; `icontains` matches rows that contain every search term.
 
-    `save()` and `bulk_create()` keep it up to date. Run `manage.py rebuild_search` after `update()`, `bulk_update()`,
-    `loaddata`, or a `save()` without this field (`update_fields`, `only()`, `defer()`) has changed a source.
+    `save()` and `bulk_create()` keep it up to date. Run `manage.py rebuild_search` if a source was changed by
+    `update()`, `bulk_update()`, `loaddata`, or a `save()` without this field (`update_fields`, `only()`, `defer()`).
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -93,7 +93,7 @@ class ContainsTerms(models.Lookup):
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
     they form a trigram with the padding before the word. Terms without a letter or digit, such as `&`, are ignored.
-    The lookup replaces `icontains` for this field, so that Django's admin and DRF's `SearchFilter` use it.
+    It replaces `icontains` for this field, which Django's admin and DRF's `SearchFilter` use by default.
     """
 
     lookup_name = "icontains"
@@ -139,7 +139,7 @@ def searchable_models() -> Iterator[type[models.Model]]:
 
 
 class AddSearchIndex(Operation):
-    """Add a trigram index for a `SearchField` on PostgreSQL. On other databases do nothing: a search reads every row.
+    """Add a trigram index for a `SearchField` on PostgreSQL. Other databases read every row for a search.
 
         class Migration(migrations.Migration):
             atomic = False
@@ -159,7 +159,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the migration state unchanged: the index is not in `Meta`, as only PostgreSQL has GIN indexes."""
+        """Leave the migration state unchanged: `Meta` lacks the index, a GIN index, which only PostgreSQL has."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":

@@ -1,9 +1,9 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
-Its base class, `ConditionalModelViewSet`, adds transactions, row locks and the header `ETag` to DRF's `ModelViewSet`.
-The `ETag` includes a hash of the row: a write with it in `If-Match` is refused if the row has changed. The decorators
-`extend_schema…` describe the resource in the API documentation, and change nothing else.
+Its base class, `ConditionalModelViewSet`, adds to DRF's `ModelViewSet` what simultaneous writes need: transactions,
+row locks and the header `ETag`, with a hash of the row. A write that sends it in `If-Match` is refused if the row has
+changed. The decorators `extend_schema…` describe the resource in the API documentation, and change nothing else.
 """
 
 from typing import Any
@@ -49,7 +49,7 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
     examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(serializers.ModelSerializer[Book]):
-    # The same as DRF's default, declared to show `book-detail`, the router's name for the URL of one book.
+    # DRF's default for `url`, written out to show `book-detail`, the router's name for the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
     # A declared field does not inherit the validators of its model field.
     isbn = ISBNSerializerField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
@@ -74,10 +74,11 @@ class BookFilter(filters.FilterSet):
 
     @extend_schema_field({"type": "string", "format": "isbn"})
     def by_isbn(self, queryset: QuerySet[Book], name: str, value: str) -> QuerySet[Book]:
-        """Return the books with this ISBN; `name` is the name of the filter's field, `isbn`."""
+        """Return the books with this ISBN. `name` is the filter's `field_name`, "isbn"."""
         try:
             return queryset.filter(isbn=normalize_isbn(value))
         except DjangoValidationError as error:
+            # DRF converts Django's error in a serializer, but not in a filter.
             raise serializers.ValidationError({name: error.message}) from error
 
 
