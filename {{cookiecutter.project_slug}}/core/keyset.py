@@ -122,8 +122,8 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - what has no keys: lists, a random ordering (`?`), or a relation whose model is ordered by an expression
-    - what Django cannot order again: unions and slices
+    - no keys: Python lists, a random ordering (`?`), and one by a relation whose model is ordered by an expression
+    - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` without the primary key or a column of the ordering
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
@@ -134,7 +134,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even with keys: some lists with keys are paged by position below.
+    # Accept POSITION even with keys: unions, slices and others with keys are paged by position below.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
@@ -145,12 +145,13 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     if rows is not None:
         return page_by_keys(rows, size, start, keys)
     if start.values:
+        # A list that is paged by position makes no cursor with keys.
         raise InvalidCursorError("The cursor belongs to another list.")
     return page_by_position(queryset, size)
 
 
 def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
-    """Return the page of these rows, which were read from `start`: up to `size`, and one more if others follow."""
+    """Return the page for `rows`, which has at most `size` rows from `start`, and one more if others follow."""
     more = len(rows) > size
     rows = rows[:size]
     if not rows and start.backwards:
@@ -160,7 +161,7 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         # No row is left after the cursor: an empty page, whose previous page is the last one. An empty list has none.
         last = KeysetCursor(start.ordering, backwards=True).encode()
         return KeysetPage([], next=None, previous=last if start.values else None)
-    # A cursor with values has those of a row in the page that the reader came from: that page exists.
+    # A cursor with values was made from a row of the page that the reader came from, so that page exists.
     if start.backwards:
         rows.reverse()
         has_next, has_previous = bool(start.values), more
@@ -201,8 +202,8 @@ def rows_by_keys(
 ) -> list[Any] | None:
     """Return the first `count` rows after these values of the keys, or None if the keys cannot be used.
 
-    Django cannot order a union or a slice again, and the rows of `values_list()`, or of `values()` without a key, lack
-    the values for a cursor. Raises InvalidCursorError if the values do not fit the keys.
+    Django cannot filter a union or a slice, and the rows of `values_list()`, or of `values()` without a key, lack the
+    values for a cursor. Raises InvalidCursorError if the values do not fit the keys.
     """
     try:
         ordered = in_order(queryset, keys)
@@ -212,6 +213,7 @@ def rows_by_keys(
         rows = rows_after(ordered, keys, values, count, filtered)
     except (TypeError, ValueError, ValidationError) as error:
         if not values:
+            # Without a cursor it is no error of the client's.
             raise
         # The cursor is from another list, or the type of a column has changed.
         raise InvalidCursorError("The cursor was not made by this list.") from error
@@ -287,7 +289,7 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether these keys are the primary key alone, or the fields of an index in `Meta`, all ascending or descending.
+    """Whether the keys are the primary key alone, or exactly the fields of an index in `Meta` with a single direction.
 
     Indexes with a condition are ignored, and so are those of unique fields, because they lack the primary key.
     """
@@ -304,8 +306,8 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
     the next MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
     """
     names = [key.lookup for key in keys]
-    unfiltered = queryset.model._base_manager.using(queryset.db).filter(after)
-    ordered = unfiltered.order_by(*(key.order for key in keys)).values_list(*names)
+    following = queryset.model._base_manager.using(queryset.db).filter(after)
+    ordered = following.order_by(*(key.order for key in keys)).values_list(*names)
     # The first row after the next MAX_CANDIDATES, or None if there are fewer.
     edge = ordered[MAX_CANDIDATES : MAX_CANDIDATES + 1].first()
     matching = queryset.filter(after)

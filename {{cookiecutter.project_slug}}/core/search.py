@@ -7,12 +7,13 @@ become " nana emile zola". A search for "zola em" with `icontains` becomes
 
     search LIKE '%zola%' AND search LIKE '% em%'
 
-in which `%` stands for any text. A term of one or two characters, such as "em", matches only at the start of a word;
-the column starts with a space, so that such a term can match the first word, too.
+in which `%` stands for any text.
 
 For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
-spaces, and lists the rows that contain each trigram: three consecutive characters, such as ` zo`, `zol` and `ola`.
-`LIKE` then reads only rows with the term's trigrams.
+spaces, splits it into trigrams (three consecutive characters, such as ` zo`, `zol` and `ola`), and lists the rows of
+each trigram. `LIKE` then reads only rows with the term's trigrams. A term of one or two characters, such as "em",
+forms a trigram only with the space before a word, so it matches only at the start of a word, on every database. The
+column starts with a space for the sake of the first word.
 
 `manage.py rebuild_search` fills the column of existing rows. docs/books.md has the steps for a model.
 
@@ -31,7 +32,7 @@ from django.db import DatabaseError, models
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
-# A shorter term forms a trigram only with the spaces that pad the start of a word.
+# Shorter terms match only at the start of a word: see above.
 TRIGRAM_LENGTH = 3
 
 # Unicode's form NFKD splits é into e and an accent, but leaves these lower-case letters whole.
@@ -61,7 +62,7 @@ def normalize(text: str) -> str:
 
 
 class SearchField(models.TextField):
-    """The normalized words of the columns in `sources`; `icontains` matches rows that contain every search term.
+    """The normalized words of the text columns in `sources`; `icontains` matches rows that contain every search term.
 
     `save()` and `bulk_create()` keep it up to date. Run `manage.py rebuild_search` if a source was changed by
     `update()`, `bulk_update()`, `loaddata`, or a `save()` without this field (`update_fields`, `only()`, `defer()`).
@@ -93,7 +94,7 @@ class ContainsTerms(models.Lookup):
 
     Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
     they form a trigram with the padding before the word. Terms without a letter or digit, such as `&`, are ignored.
-    It replaces `icontains` for this field, which Django's admin and DRF's `SearchFilter` use by default.
+    On this field it replaces `icontains`, the default lookup of Django's admin and DRF's `SearchFilter`.
     """
 
     lookup_name = "icontains"
@@ -139,7 +140,7 @@ def searchable_models() -> Iterator[type[models.Model]]:
 
 
 class AddSearchIndex(Operation):
-    """Add a trigram index for a `SearchField` on PostgreSQL. Other databases read every row for a search.
+    """Add a trigram index for a `SearchField` on PostgreSQL. Nothing is done on other databases.
 
         class Migration(migrations.Migration):
             atomic = False
@@ -159,7 +160,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the migration state unchanged: `Meta` lacks the index, a GIN index, which only PostgreSQL has."""
+        """Leave the migration state unchanged: `Meta` omits the index, as only PostgreSQL has GIN indexes."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":

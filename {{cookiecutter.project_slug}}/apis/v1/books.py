@@ -1,8 +1,8 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
-Its base class, `ConditionalModelViewSet`, adds to DRF's `ModelViewSet` what simultaneous writes need: transactions,
-row locks and the header `ETag`, with a hash of the row. A write that sends it in `If-Match` is refused if the row has
+Its base class, `ConditionalModelViewSet`, is DRF's `ModelViewSet` with what simultaneous writes need: transactions,
+row locks and an `ETag` header with a hash of the row. A write with this `ETag` in `If-Match` gets a 412 if the row has
 changed. The decorators `extend_schema…` describe the resource in the API documentation, and change nothing else.
 """
 
@@ -49,9 +49,9 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
     examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(serializers.ModelSerializer[Book]):
-    # DRF's default for `url`, written out to show `book-detail`, the router's name for the URL of one book.
+    # DRF's default for `url`, written out to show the router's name for the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
-    # A declared field does not inherit the validators of its model field.
+    # 13 digits, with room for hyphens. DRF adds no `UniqueValidator` to a declared field.
     isbn = ISBNSerializerField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
 
     class Meta:
@@ -78,7 +78,7 @@ class BookFilter(filters.FilterSet):
         try:
             return queryset.filter(isbn=normalize_isbn(value))
         except DjangoValidationError as error:
-            # DRF converts Django's error in a serializer, but not in a filter.
+            # Name the parameter, which Django's error does not.
             raise serializers.ValidationError({name: error.message}) from error
 
 
@@ -101,6 +101,7 @@ class BookViewSet(ConditionalModelViewSet):
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.
     search_fields = ("search",)
+    # `Book` has an index for each of them.
     ordering_fields = ("title", "author", "created_at")
     # The id in the URL must be a number.
     lookup_value_converter = "int"
