@@ -167,12 +167,14 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         has_next, has_previous = bool(start.values), more
     else:
         has_next, has_previous = more, bool(start.values)
-    after_last = KeysetCursor(start.ordering, backwards=False, values=key_values(rows[-1], keys))
-    before_first = KeysetCursor(start.ordering, backwards=True, values=key_values(rows[0], keys))
+
+    def cursor_at(row: Any, *, backwards: bool) -> str:
+        return KeysetCursor(start.ordering, backwards, key_values(row, keys)).encode()
+
     return KeysetPage(
         rows,
-        next=after_last.encode() if has_next else None,
-        previous=before_first.encode() if has_previous else None,
+        next=cursor_at(rows[-1], backwards=False) if has_next else None,
+        previous=cursor_at(rows[0], backwards=True) if has_previous else None,
     )
 
 

@@ -129,7 +129,7 @@ def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) ->
         if len(changed) == batch_size:
             count += model._base_manager.bulk_update(changed, names)
             changed = []
-    return count + model._base_manager.bulk_update(changed, names)
+    return count + (model._base_manager.bulk_update(changed, names) if changed else 0)
 
 
 def searchable_models() -> Iterator[type[models.Model]]:
