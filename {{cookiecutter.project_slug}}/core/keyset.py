@@ -122,7 +122,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - no keys: Python lists, a random ordering (`?`), and one by a relation whose model is ordered by an expression
+    - no keys: Python lists, the random ordering `?`, ordering by a relation whose model is ordered by an expression
     - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` without the primary key or a column of the ordering
 
@@ -134,12 +134,12 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even with keys: unions, slices and others with keys are paged by position below.
+    # Accept POSITION even with keys: a union or a slice can have keys, but is paged by position.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
         return page_by_position(queryset, size, *start.values)
-    # In the direction in which this page is read.
+    # The keys in the direction in which this page is read.
     reading_keys = [-key for key in keys] if start.backwards else keys
     rows = rows_by_keys(queryset, reading_keys, start.values, size + 1, filtered)
     if rows is not None:
@@ -151,7 +151,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
 
 def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
-    """Return the page for `rows`, which has at most `size` rows from `start`, and one more if others follow."""
+    """Return the page for `rows`: up to `size` rows that were read from `start`, and one more if others follow."""
     more = len(rows) > size
     rows = rows[:size]
     if not rows and start.backwards:
@@ -161,7 +161,7 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         # No row is left after the cursor: an empty page, whose previous page is the last one. An empty list has none.
         last = KeysetCursor(start.ordering, backwards=True).encode()
         return KeysetPage([], next=None, previous=last if start.values else None)
-    # A cursor with values was made from a row of the page that the reader came from, so that page exists.
+    # A cursor with values was made from a row of the page that the client came from, so that page exists.
     if start.backwards:
         rows.reverse()
         has_next, has_previous = bool(start.values), more
@@ -215,7 +215,7 @@ def rows_by_keys(
         rows = rows_after(ordered, keys, values, count, filtered)
     except (TypeError, ValueError, ValidationError) as error:
         if not values:
-            # Without a cursor it is no error of the client's.
+            # Without a cursor, the error is not the client's.
             raise
         # The cursor is from another list, or the type of a column has changed.
         raise InvalidCursorError("The cursor was not made by this list.") from error
@@ -278,7 +278,7 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
     """Yield filters that, run one after the other, return every row after these values, in order.
 
     With an index on the keys, each reads one range of it; a single condition with OR would read more. After (5, 7) in
-    the ordering `-rank, id` they are `rank = 5 AND id > 7` and `rank < 5`.
+    the ordering `-rank, id`, they are `rank = 5 AND id > 7`, then `rank < 5`.
     """
     if not values:
         yield Q()

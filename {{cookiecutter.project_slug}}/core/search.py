@@ -12,8 +12,8 @@ in which `%` stands for any text.
 For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
 spaces, splits it into trigrams (three consecutive characters, such as ` zo`, `zol` and `ola`), and lists the rows of
 each trigram. `LIKE` then reads only rows with the term's trigrams. A term of one or two characters, such as "em",
-forms a trigram only with the space before a word, so it matches only at the start of a word, on every database. The
-column starts with a space for the sake of the first word.
+forms a trigram only with the space before a word, so there it matches only at the start of a word, and for the
+same results on every other database, too. The column starts with a space, so that such a term matches its first word.
 
 `manage.py rebuild_search` fills the column of existing rows. docs/books.md has the steps for a model.
 
@@ -160,7 +160,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the migration state unchanged: `Meta` omits the index, as only PostgreSQL has GIN indexes."""
+        """Leave the migration state unchanged: the index is not in `Meta`, as only PostgreSQL has GIN indexes."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":
