@@ -45,7 +45,7 @@ books/migrations/0001_initial.py books/migrations/0002_search_index.py books/mig
 books/templates/admin/books/book/actions.html books/templates/admin/books/book/pagination.html
 books/templates/books/book_detail.html books/templates/books/book_list.html
 books/tests/test_models.py books/tests/test_pages.py
-core/search.py core/management/commands/rebuild_search.py core/tests/test_search.py docs/books.md
+core/search.py core/management/commands/rebuild_search.py core/tests/test_search.py docs/books.md docs/search.md
 """
 NO_BOOKS = "core/templates/home.html core/tests/test_home.py core/urls.py"
 APIS = """
@@ -70,7 +70,7 @@ CI = {"github": ".github/dependabot.yml .github/workflows/ci.yml", "gitlab": ".g
 STARTAPP = {"core/management/commands/startapp.py": 220, "core/app_template/": 250}
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
 MAX_FILES = 99
-MAX_LINES = {"": 3_820, "core/": 1_360}
+MAX_LINES = {"": 3_835, "core/": 1_375}
 
 
 def expected_files(include_books: bool, include_apis: bool, ci: str) -> set[str]:
@@ -150,7 +150,7 @@ def test_nothing_of_a_declined_app_is_left(project: BakedProject) -> None:
             "spectacular",
             "cors",
         ]
-        for page in project.files & {"docs/books.md", "docs/users.md"}:
+        for page in project.files & {"docs/books.md", "docs/search.md", "docs/users.md"}:
             assert not re.search(r"\b(API|DRF)\b", project.read(page)), page
     for name in project.files - {".env"}:
         # The default description mentions books.

@@ -9,8 +9,8 @@ In the ordering `title`, with the primary key as a tie breaker, the page of 20 r
 
 The condition compares titles and, where these are equal, ids. The 21st row only shows that there is a next page.
 
-`title` and `id` are the keys of the ordering (`core/ordering_keys.py`). The cursor of the next page holds the values
-of the keys in this page's last row; the cursor of the previous page, those in its first row. Cursors are signed, so
+`title` and `id` are the keys of the ordering (`core/ordering_keys.py`). The cursor of the next page holds the key
+values of this page's last row, the cursor of the previous page those of this page's first row. Cursors are signed, so
 that clients cannot change them.
 
 A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row) and an `order` (its argument for
@@ -19,8 +19,9 @@ A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row
 How the rows after a cursor are found depends on the list:
 
 - the keys are non-null columns of the model in one direction, the usual case: `comparison`, one comparison as above
-- the same keys, in a filtered list with an index: `filtered_rows`, which looks among the next 3,000 rows first
-- other keys, such as nullable columns, relations or mixed directions: `segments`, a query for each range of an index
+- the same keys, in a filtered list with an index: `filtered_rows`, which searches the next 3,000 rows, then all others
+- other keys, such as nullable columns, relations or mixed directions: `rows_by_segments`, a query for each range of an
+  index
 - no usable keys, as in a random ordering or a union: `page_by_position`, which uses OFFSET
 """
 
@@ -45,7 +46,7 @@ from core.queryset_ordering import is_reversed
 MAX_CANDIDATES = 3_000
 
 SIGNER = signing.Signer(salt="core.keyset")
-# The `ordering` of a cursor that has a position instead of the values of keys.
+# The `ordering` in the cursors of a list that is paged by position.
 POSITION = "position"
 
 # JSON has no types for these.
@@ -122,9 +123,9 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - no keys: Python lists, the random ordering `?`, ordering by a relation whose model is ordered by an expression
+    - what has no keys: Python lists, the random ordering `?`, a relation whose model is ordered by an expression
     - what Django cannot filter: unions and slices
-    - rows without the keys: `values_list()`, or `values()` without the primary key or a column of the ordering
+    - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
     the result is the same, but found fast even if few rows match (see `filtered_rows`).
@@ -148,55 +149,6 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
         # A list that is paged by position makes no cursor with keys.
         raise InvalidCursorError("The cursor belongs to another list.")
     return page_by_position(queryset, size)
-
-
-def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
-    """Return the page for `rows`: up to `size` rows that were read from `start`, and one more if others follow."""
-    more = len(rows) > size
-    rows = rows[:size]
-    if not rows and start.backwards:
-        # No row is left before the cursor: an empty page, whose next page is the first one.
-        return KeysetPage([], next="", previous=None)
-    if not rows:
-        # No row is left after the cursor: an empty page, whose previous page is the last one. An empty list has none.
-        last = KeysetCursor(start.ordering, backwards=True).encode()
-        return KeysetPage([], next=None, previous=last if start.values else None)
-    # A cursor with values was made from a row of the page that the client came from, so that page exists.
-    if start.backwards:
-        rows.reverse()
-        has_next, has_previous = bool(start.values), more
-    else:
-        has_next, has_previous = more, bool(start.values)
-
-    def cursor_at(row: Any, *, backwards: bool) -> str:
-        return KeysetCursor(start.ordering, backwards, key_values(row, keys)).encode()
-
-    return KeysetPage(
-        rows,
-        next=cursor_at(rows[-1], backwards=False) if has_next else None,
-        previous=cursor_at(rows[0], backwards=True) if has_previous else None,
-    )
-
-
-def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
-    """Return the page of a list or queryset that begins at this position, counted from 0."""
-    found = list(rows[position : position + size + 1])
-    previous = KeysetCursor(POSITION, values=[position - size]).encode() if position > size else ""
-    return KeysetPage(
-        found[:size],
-        next=KeysetCursor(POSITION, values=[position + size]).encode() if len(found) > size else None,
-        previous=previous if position else None,
-    )
-
-
-def has_key_values(row: Any, keys: Sequence[Key]) -> bool:
-    """Whether a cursor can be made from the row: an instance, or a dictionary with the keys of the ordering."""
-    return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
-
-
-def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
-    """Return the row's values of the keys."""
-    return [row[key.attribute] if isinstance(row, dict) else getattr(row, key.attribute) for key in keys]
 
 
 def rows_by_keys(
@@ -223,7 +175,7 @@ def rows_by_keys(
 
 
 def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
-    """Return the queryset ordered by the keys, annotated with the values that its rows lack."""
+    """Return the queryset ordered by the keys. Keys that a row lacks, such as `author__name`, become annotations."""
     queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
     if is_reversed(queryset):
         # The keys already include `reverse()`: undo it on the queryset.
@@ -231,24 +183,24 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
     return queryset.order_by(*(key.order for key in keys))
 
 
+def has_key_values(row: Any, keys: Sequence[Key]) -> bool:
+    """Whether a cursor can be made from the row: an instance, or a dictionary with the keys of the ordering."""
+    return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
+
+
 def rows_after(
     queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int, filtered: bool
 ) -> list[Any]:
     """Return the first `count` rows after these values of the keys, or the first `count` if `values` is empty."""
-    if not comparable(keys):
-        rows: list[Any] = []
-        for segment in segments(keys, values):
-            rows += queryset.filter(segment)[: count - len(rows)]
-            if len(rows) == count:
-                break
-        return rows
+    if not one_comparison_suffices(keys):
+        return rows_by_segments(queryset, keys, values, count)
     after = comparison(keys, values) if values else Q()
     if filtered and has_index(queryset.model, keys):
         return filtered_rows(queryset, keys, after, count)
     return list((queryset.filter(after) if values else queryset)[:count])
 
 
-def comparable(keys: Sequence[Key]) -> bool:
+def one_comparison_suffices(keys: Sequence[Key]) -> bool:
     """Whether a single comparison of row values finds the next rows.
 
     That needs keys that are non-nullable columns of the model, all in one direction.
@@ -274,24 +226,8 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
     return Q(lookup(RowValue(*(F(key.lookup) for key in keys)), row))
 
 
-def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
-    """Yield filters that, run one after the other, return every row after these values, in order.
-
-    With an index on the keys, each reads one range of it; a single condition with OR would read more. After (5, 7) in
-    the ordering `-rank, id`, they are `rank = 5 AND id > 7`, then `rank < 5`.
-    """
-    if not values:
-        yield Q()
-    for position in reversed(range(len(values))):
-        same = Q()
-        for key, value in zip(keys[:position], values, strict=False):
-            same &= key.equal(value)
-        for beyond in keys[position].beyond(values[position]):
-            yield same & beyond
-
-
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
-    """Whether the keys are the primary key alone, or exactly the fields of an index in `Meta` with a single direction.
+    """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
     Indexes with a condition are ignored, and so are those of unique fields, because they lack the primary key.
     """
@@ -303,8 +239,8 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
-    The database assumes that matching rows are uniformly distributed. If all of them are near the end of the ordering,
-    it may read the whole index to fill one page; if many rows match, it may sort them all for one page. So look among
+    The query planner assumes that matches are uniformly distributed, and may choose badly: read the whole index if
+    all matches are near the end of the ordering, or sort every match for one page if there are many. So look among
     the next MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
     """
     names = [key.lookup for key in keys]
@@ -322,3 +258,73 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count:
         rest = (key.order for key in keys[1:])
         rows = list(matching.order_by(unindexed.desc() if descending else unindexed.asc(), *rest)[:count])
     return rows
+
+
+def rows_by_segments(queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int) -> list[Any]:
+    """Return the first `count` rows after these values, with a query for each of the `segments` until they suffice."""
+    rows: list[Any] = []
+    for segment in segments(keys, values):
+        rows += queryset.filter(segment)[: count - len(rows)]
+        if len(rows) == count:
+            break
+    return rows
+
+
+def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
+    """Yield filters that, run one after the other, return every row after these values, in order.
+
+    With an index on the keys, each reads one range of it; a single condition with OR would read more. After (5, 7) in
+    the ordering `-rank, id`, they are `rank = 5 AND id > 7`, then `rank < 5`.
+    """
+    if not values:
+        yield Q()
+    for position in reversed(range(len(values))):
+        same = Q()
+        for key, value in zip(keys[:position], values, strict=False):
+            same &= key.equal(value)
+        for beyond in keys[position].beyond(values[position]):
+            yield same & beyond
+
+
+def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
+    """Return the page for `rows`: up to `size` rows that were read from `start`, and one more if others follow."""
+    more = len(rows) > size
+    rows = rows[:size]
+    if not rows and start.backwards:
+        # No row is left before the cursor: an empty page, whose next page is the first one.
+        return KeysetPage([], next="", previous=None)
+    if not rows:
+        # No row is left after the cursor: an empty page, whose previous page is the last one. An empty list has none.
+        last = KeysetCursor(start.ordering, backwards=True).encode()
+        return KeysetPage([], next=None, previous=last if start.values else None)
+    # A cursor with values was made from a row of the page that the client came from: that page exists.
+    if start.backwards:
+        rows.reverse()
+        has_next, has_previous = bool(start.values), more
+    else:
+        has_next, has_previous = more, bool(start.values)
+
+    def cursor_at(row: Any, *, backwards: bool) -> str:
+        return KeysetCursor(start.ordering, backwards, key_values(row, keys)).encode()
+
+    return KeysetPage(
+        rows,
+        next=cursor_at(rows[-1], backwards=False) if has_next else None,
+        previous=cursor_at(rows[0], backwards=True) if has_previous else None,
+    )
+
+
+def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
+    """Return the row's values of the keys."""
+    return [row[key.attribute] if isinstance(row, dict) else getattr(row, key.attribute) for key in keys]
+
+
+def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
+    """Return the page of a list or queryset that begins at this position, counted from 0."""
+    found = list(rows[position : position + size + 1])
+    previous = KeysetCursor(POSITION, values=[position - size]).encode() if position > size else ""
+    return KeysetPage(
+        found[:size],
+        next=KeysetCursor(POSITION, values=[position + size]).encode() if len(found) > size else None,
+        previous=previous if position else None,
+    )

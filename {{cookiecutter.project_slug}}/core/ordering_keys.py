@@ -1,6 +1,13 @@
 """The keys of an ordering: the columns and expressions that sort a queryset, each with its direction.
 
-`ordering_keys` translates what Django's `order_by()` and `Meta.ordering` accept.
+`ordering_keys` translates what Django's `order_by()` and `Meta.ordering` accept. Examples of keys:
+
+    order_by()          lookup             attribute  expression
+    "title"             title              title      None
+    "rank", annotated   rank               rank       None
+    "user__username"    user__username     keyset_0   F("user__username")
+    Lower("title")      keyset_0           keyset_0   Lower("title")
+
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
 
@@ -58,11 +65,12 @@ class Key:
 
 
 def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
-    """Return the parts of the queryset's ordering, with the primary key added if missing.
+    """Return the keys of the queryset's ordering, with the primary key added if missing.
 
     Returns None if keyset pagination cannot use the ordering.
     """
-    # PostgreSQL and Oracle sort null values as the largest, others as the smallest.
+    # PostgreSQL and Oracle sort null values as the largest, others as the smallest. So without an explicit order, they
+    # come first if `nulls_largest == descending`.
     nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
     model: Any = queryset.model
     return keys_of(model, ordering_of(queryset), nulls_largest, is_reversed(queryset))
@@ -79,7 +87,7 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
         keys += found
     pk = model._meta.pk
     if not any(key.column is pk for key in keys):
-        # In the direction of the key before it, so that one index covers both keys.
+        # The primary key follows the direction of the key before it, so that one index covers both.
         descending = bool(keys) and keys[-1].descending
         keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
     if backwards:
@@ -88,7 +96,7 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
 
 
 def name_attribute(key: Key, free: str) -> Key:
-    """Return the key with `attribute` set: the name in the row, or the unused name `free` for an annotation."""
+    """Return the key with `attribute` set: its name in the row, or `free` if the value must be annotated."""
     if key.column:
         return replace(key, attribute=key.column.attname)
     if key.expression is not None:
@@ -103,8 +111,8 @@ def name_attribute(key: Key, free: str) -> Key:
 def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool = False) -> list[Key]:
     """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
 
-    `flipped` reverses their direction: a descending relation reverses the ordering of its model. Returns [] for an
-    item that keyset pagination cannot use, such as "?".
+    `flipped` reverses their direction: `-author` reverses the ordering of the author's model. Returns [] for an item
+    that keyset pagination cannot use, such as "?".
     """
     descending, nulls_first = flipped, None
     if isinstance(item, OrderBy):
@@ -136,11 +144,11 @@ def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
         try:
             field = within._meta.pk if name == "pk" else within._meta.get_field(name)
         except (AttributeError, FieldDoesNotExist):
-            # An annotation, or a transform of a column.
+            # An annotation, or a transform such as `created_at__year`: filter by its name.
             return [key]
         within = field.related_model if field.is_relation else None
     if field.is_relation and path[-1] not in {"pk", getattr(field, "attname", "")}:
-        # Django orders a relation by the ordering of its model, or by the column itself.
+        # Django orders a relation by its model's ordering or, if there is none, by the column.
         related, keys = field.related_model, []
         if field.concrete and not related._meta.ordering:
             return resolve(model, replace(key, lookup="__".join([*path[:-1], field.attname])), nulls_largest)

@@ -15,7 +15,7 @@ each trigram. `LIKE` then reads only rows with the term's trigrams. A term of on
 forms a trigram only with the space before a word, so there it matches only at the start of a word, and for the
 same results on every other database, too. The column starts with a space, so that such a term matches its first word.
 
-`manage.py rebuild_search` fills the column of existing rows. docs/books.md has the steps for a model.
+`manage.py rebuild_search` fills the column of existing rows. docs/search.md has the steps for a model.
 
 https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
 https://docs.djangoproject.com/en/5.2/howto/custom-lookups/

@@ -160,9 +160,9 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
     }
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
-    # The pool checks a connection before a request uses it. After a restart of the database a request may get dead ones
-    # in turn, with pauses that double: with four, it waits no longer than `timeout`. The processes of one server stay
-    # below the hundred connections that PostgreSQL allows. core/database.py sets the statement timeout.
+    # The pool checks a connection before a request uses it. After a restart of the database, a request may get one dead
+    # connection after another, with pauses that double: with at most four, it waits no longer than `timeout`. All
+    # processes of a server stay below the limit of PostgreSQL, 100. core/database.py sets the statement timeout.
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
@@ -172,7 +172,7 @@ elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
         "reconnect_timeout": 5,
     }
     DATABASE["OPTIONS"] = {
-        # Seconds and milliseconds until a host that does not respond is given up.
+        # When to give up if the host does not respond: seconds to connect, then milliseconds.
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,
         **DATABASE.get("OPTIONS", {}),
@@ -184,7 +184,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
-        # Seconds. The cache is optional: if it is down, requests soon continue without it.
+        # Seconds. If the cache is down, requests soon continue, without rate limits: core/rate_limits.py.
         "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
     }
     if CACHE_URL
@@ -259,10 +259,10 @@ SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "core.views.csrf_failure"
 SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
-# `includeSubDomains` and `preload` are the domain owner's decision.
+# The checks for HSTS with `includeSubDomains` and `preload`, which the owner of the domain decides.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
-# The confirmation page of an admin action posts one field per selected row.
+# The confirmation page of an admin action posts one field per selected row; Django's default is 1,000.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
 # Bytes of a whole request, uploaded files included. Django limits everything but files to 2.5 MB.
 MAX_UPLOAD_SIZE = 25 * 1024 * 1024
@@ -312,7 +312,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
     "GET_LIB_DOC_EXCLUDES": "apis.schema.library_classes",
-    # The default hook for enums is left out: with it, two resources with different `status` choices need a setting.
+    # Without the default hook for enums, which needs ENUM_NAME_OVERRIDES if two resources differ in their `status`.
     "POSTPROCESSING_HOOKS": ["apis.schema.add_problem_responses", "apis.schema.describe_one_body"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -1,9 +1,7 @@
 """The book resource at `/api/v1/books/`.
 
 `BookFilter` selects the rows, `BookSerializer` converts between rows and JSON, and `BookViewSet` responds to requests.
-Its base class, `ConditionalModelViewSet`, is DRF's `ModelViewSet` with what simultaneous writes need: transactions,
-row locks and an `ETag` header with a hash of the row. A write with this `ETag` in `If-Match` gets a 412 if the row has
-changed. The decorators `extend_schema…` describe the resource in the API documentation, and change nothing else.
+The decorators `extend_schema…` describe the resource in the API documentation, and change nothing else.
 """
 
 from typing import Any
@@ -51,7 +49,7 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
 class BookSerializer(serializers.ModelSerializer[Book]):
     # DRF's default for `url`, written out to show the router's name for the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
-    # 13 digits, with room for hyphens. DRF adds no `UniqueValidator` to a declared field.
+    # 20 characters leave room for hyphens. DRF adds no `UniqueValidator` to a declared field.
     isbn = ISBNSerializerField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
 
     class Meta:
@@ -78,10 +76,13 @@ class BookFilter(filters.FilterSet):
         try:
             return queryset.filter(isbn=normalize_isbn(value))
         except DjangoValidationError as error:
-            # Name the parameter, which Django's error does not.
+            # DRF's error, so that the response names the parameter.
             raise serializers.ValidationError({name: error.message}) from error
 
 
+# `ConditionalModelViewSet` is DRF's `ModelViewSet` with what simultaneous writes need: transactions, row locks and an
+# `ETag` header, a hash of the row. If a client sends it back in `If-Match` with a write, and the row has changed
+# since, the response is 412 (Precondition Failed).
 @extend_schema_view(
     list=extend_schema(summary="List books"),
     create=extend_schema(summary="Add a book"),
@@ -96,12 +97,12 @@ class BookViewSet(ConditionalModelViewSet):
     queryset = Book.objects.all()
     serializer_class = BookSerializer
     # Everybody may read. Writing needs a permission such as `add_book`, which `DjangoModelPermissionsOrAnonReadOnly`
-    # checks. `IsAuthenticatedOrReadOnly` tells drf-spectacular that reading needs no login.
+    # checks. `IsAuthenticatedOrReadOnly` is only for drf-spectacular: reading needs no login.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.
     search_fields = ("search",)
     # `Book` has an index for each of them.
     ordering_fields = ("title", "author", "created_at")
-    # The id in the URL must be a number.
+    # The URL has `<int:pk>`, so any other id is a 404.
     lookup_value_converter = "int"
