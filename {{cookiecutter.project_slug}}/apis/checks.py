@@ -18,6 +18,9 @@ from rest_framework.routers import BaseRouter
 import apis
 from apis.permissions import has_own_queryset
 
+# The modules of the actions that need a serializer.
+USING_SERIALIZERS = {"rest_framework.mixins", "apis.viewsets"}
+
 
 def check_viewsets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Check the viewsets of all routers."""
@@ -57,13 +60,15 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
             # The name includes a lookup.
             return queryset.filter(**{field: ""})
 
-    yield from failures("ordering", partial(order, queryset), getattr(viewset, "ordering", None))
-    yield from failures("ordering_fields", partial(order, queryset), getattr(viewset, "ordering_fields", None))
-    yield from failures("search_fields", search, getattr(viewset, "search_fields", None))
     try:
         filterset = DjangoFilterBackend().get_filterset_class(viewset, queryset)
-        names = list(filtered_fields(filterset)) if filterset and not has_own_queryset(viewset) else []
-        yield from failures("filterset_class", partial(order, queryset), names)
+        # The view's own `get_queryset` may add annotations.
+        if not has_own_queryset(viewset):
+            yield from failures("ordering", partial(order, queryset), getattr(viewset, "ordering", None))
+            yield from failures("ordering_fields", partial(order, queryset), getattr(viewset, "ordering_fields", None))
+            yield from failures("search_fields", search, getattr(viewset, "search_fields", None))
+            names = list(filtered_fields(filterset)) if filterset else []
+            yield from failures("filterset_class", partial(order, queryset), names)
     except (AssertionError, TypeError) as error:
         message = f"{viewset.__name__} cannot be filtered: {error}"
         yield Error(message, hint="Correct its filterset_fields or filterset_class.", obj=viewset, id="apis.E002")
@@ -89,6 +94,10 @@ def filtered_fields(filterset: type[FilterSet]) -> Iterator[str]:
 
 
 def uses_serializer_class(viewset: Any) -> bool:
-    """Return whether the viewset has DRF's own `get_serializer_class`."""
-    method = getattr(viewset, "get_serializer_class", None)
-    return getattr(method, "__module__", None) == "rest_framework.generics"
+    """Return whether the viewset has DRF's own `get_serializer_class`, and an action of DRF's that calls it."""
+
+    def module(name: str) -> Any:
+        return getattr(getattr(viewset, name, None), "__module__", None)
+
+    own = {module(name) for name in ("list", "create", "retrieve", "update")}
+    return module("get_serializer_class") == "rest_framework.generics" and bool(own & USING_SERIALIZERS)

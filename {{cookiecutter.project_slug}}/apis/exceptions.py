@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
+from django import forms
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
-from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import APIException, ErrorDetail, Throttled, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied, Throttled, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -62,6 +64,14 @@ class Unavailable(APIException):
     default_detail = "The service is unavailable at the moment. Try again later."
 
 
+class WrongCredentials(APIException):
+    """The same for an unknown name, a wrong password and an inactive user, so that it reveals no account."""
+
+    status_code = HTTPStatus.UNAUTHORIZED
+    default_code = "wrong_credentials"
+    default_detail = "The user name or the password is wrong."
+
+
 class ContentTooLarge(APIException):
     """The body has more bytes than `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
 
@@ -85,31 +95,40 @@ def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | 
     return body
 
 
-def field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """Flatten the nested lists and dictionaries of a ValidationError.
+def is_single(details: Any) -> bool:
+    """Whether these details, of `get_full_details()`, are of a single error: its message and code."""
+    return isinstance(details, dict) and isinstance(details.get("message"), str)
+
+
+def field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
+    """Flatten the nested lists and dictionaries of `get_full_details()`.
 
     A field in a list is named like `authors.0.name`.
     """
-    if isinstance(detail, dict):
-        for name, inner in detail.items():
+    if is_single(details):
+        yield {"field": path or "non_field_errors", "code": details["code"], "detail": details["message"]}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
             yield from field_errors(inner, f"{path}.{name}" if path else str(name))
-    elif isinstance(detail, list):
-        for index, inner in enumerate(detail):
-            nested = isinstance(inner, dict | list)
-            yield from field_errors(inner, f"{path}.{index}".lstrip(".") if nested else path)
     else:
-        yield {"field": path or "non_field_errors", "code": detail.code, "detail": str(detail)}
+        for index, inner in enumerate(details):
+            yield from field_errors(inner, path if is_single(inner) else f"{path}.{index}".lstrip("."))
 
 
 def model_errors(error: DjangoValidationError) -> ValidationError:
     """Convert Django's ValidationError, such as from `full_clean()`, to DRF's, with the same fields and codes."""
-    fields = error.error_dict if hasattr(error, "error_dict") else {"non_field_errors": error.error_list}
+    # A form has the codes of the errors by field, which the exception itself has no documented way to tell.
+    form = forms.Form({})
+    form.fields.update({name: forms.Field(required=False) for name in getattr(error, "message_dict", ())})
+    form.add_error(None, error)
     return ValidationError(
         {
-            ("non_field_errors" if name == "__all__" else name): [
-                ErrorDetail(message, single.code or "invalid") for single in errors for message in single.messages
+            ("non_field_errors" if name == NON_FIELD_ERRORS else name): [
+                single
+                for each in errors
+                for single in ValidationError(each["message"], each["code"] or "invalid").detail
             ]
-            for name, errors in fields.items()
+            for name, errors in form.errors.get_json_data().items()
         }
     )
 
@@ -122,7 +141,7 @@ def is_conflict(error: IntegrityError) -> bool:
 
 
 def translate(error: Exception) -> Exception:
-    """Translate errors that need a response of their own into DRF's; return any other error unchanged."""
+    """Translate errors of Django and of this project into DRF's; return any other error unchanged."""
     translated: Exception = error
     match error:
         case IntegrityError() if is_conflict(error):
@@ -136,6 +155,10 @@ def translate(error: Exception) -> Exception:
             translated = ValidationError("A value is out of range, or has characters that cannot be stored.")
         case DjangoValidationError():
             translated = model_errors(error)
+        case Http404():
+            translated = NotFound(*error.args)
+        case DjangoPermissionDenied():
+            translated = PermissionDenied(*error.args)
         case RequestDataTooBig():
             translated = ContentTooLarge()
         case TooManyAttemptsError():
@@ -147,10 +170,14 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     """DRF's handler with problem details as the body; returns None for a bug, which Django logs as a 500."""
     exception = translate(exception)
     response = drf_exception_handler(exception, context)
-    if response is None:
+    if response is None or not isinstance(exception, APIException):
         return None
-    if isinstance(exception, APIException) and isinstance(exception.detail, dict | list):
-        errors = list(field_errors(exception.detail))
+    # An exception of a project's own may have set `detail` to a plain string: give it a code.
+    details: Any = APIException(exception.detail, exception.default_code).get_full_details()
+    if is_single(details):
+        response.data = problem(response.status_code, details["code"], details["message"])
+    else:
+        errors = list(field_errors(details))
         code, detail = exception.default_code, str(exception.default_detail)
         if isinstance(exception, ValidationError):
             detail = "The request has errors."
@@ -159,17 +186,25 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
                 response.status_code = HTTPStatus.CONFLICT
                 code, detail = Conflict.default_code, Conflict.default_detail
         response.data = problem(response.status_code, code, detail, errors)
-    else:
-        detail = response.data["detail"]
-        response.data = problem(response.status_code, detail.code, str(detail))
     if isinstance(exception, Unavailable):
         response["Retry-After"] = str(RETRY_AFTER)
+    if isinstance(exception, WrongCredentials):
+        response["WWW-Authenticate"] = "Token"
     # HTML pages, such as the browsable API, show the error themselves; every other response becomes JSON.
-    request = context["request"]
-    if getattr(getattr(request, "accepted_renderer", None), "media_type", "") != "text/html":
-        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), MEDIA_TYPE
-        response.content_type = MEDIA_TYPE
-    return response
+    if getattr(getattr(context["view"].request, "accepted_renderer", None), "media_type", "") == "text/html":
+        return response
+    headers = {name: value for name, value in response.items() if name != "Content-Type"}
+    return ProblemResponse(response.data, response.status_code, headers=headers)
+
+
+class ProblemResponse(Response):
+    """A response whose body is a problem details object, whatever the client accepts."""
+
+    @property
+    def rendered_content(self) -> str:
+        """The body as JSON; Django reads it when it renders the response."""
+        self["Content-Type"] = MEDIA_TYPE
+        return JSONRenderer().render(self.data).decode()
 
 
 class ProblemMiddleware:
@@ -196,8 +231,11 @@ class ProblemMiddleware:
         status = response.status_code
         if not request.path_info.startswith(PREFIX) or status < HTTPStatus.BAD_REQUEST:
             return response
-        # A view of DRF has responded already. With DEBUG, keep the page with the traceback.
-        if hasattr(response, "accepted_renderer") or (settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        # Keep what views of DRF and JSON views have made and, with DEBUG, the page with the traceback.
+        by_view = hasattr(response, "accepted_renderer") or not response.get("Content-Type", "").startswith(
+            "text/html"
+        )
+        if by_view or response.streaming or (settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
             return response
         response.content = json.dumps(problem(status, *self.TEXTS.get(status, self.UNKNOWN)))
         response.headers["Content-Type"], response.headers["Content-Length"] = MEDIA_TYPE, str(len(response.content))

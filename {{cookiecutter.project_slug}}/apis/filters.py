@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.forms import MultiValueField
@@ -11,7 +12,7 @@ from django_filters import IsoDateTimeFilter
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.exceptions import ValidationError
-from rest_framework.filters import BaseFilterBackend
+from rest_framework.filters import BaseFilterBackend, SearchFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.versioning import QueryParameterVersioning
@@ -44,8 +45,9 @@ class StrictQueryParameters(BaseFilterBackend):
         unknown = [name for name in unknown if not is_part_of_filter(name, view, queryset)]
         if unknown:
             known.update(suffixed_parameters(view, queryset))
+            hint = " If the view reads it, add it to its `query_parameters`." if settings.DEBUG else ""
             raise ValidationError(
-                {name: f"Unknown query parameter. Known: {', '.join(sorted(known))}." for name in unknown}
+                {name: f"Unknown query parameter. Known: {', '.join(sorted(known))}.{hint}" for name in unknown}
             )
         return queryset
 
@@ -61,7 +63,8 @@ def parameters_without_filtersets(view: Any) -> set[str]:
     if view.versioning_class and issubclass(view.versioning_class, QueryParameterVersioning):
         known.add(view.versioning_class.version_param)
     for part in filter(None, [*view.filter_backends, view.pagination_class]):
-        if hasattr(part, "get_schema_operation_parameters"):
+        searches = not issubclass(part, SearchFilter) or part().get_search_fields(view, view.request)
+        if hasattr(part, "get_schema_operation_parameters") and searches:
             known |= {parameter["name"] for parameter in part().get_schema_operation_parameters(view)}
     return known - {None}
 

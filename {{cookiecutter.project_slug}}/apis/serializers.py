@@ -19,11 +19,12 @@ from django.db import models
 from django.db.models import Model, QuerySet
 from django.urls import NoReverseMatch
 from django.utils import timezone
-from rest_framework import ISO_8601, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from apis.overrides import overrides
+from apis.overrides import overrides, own_code
+from core.keyset import in_total_order
 from core.ordering_keys import ordering_keys
 
 # What users log in with, such as the user name or the e-mail address.
@@ -79,8 +80,8 @@ VALUE_FIELDS = (
 SHOW_VALUES = {field.to_representation for field in VALUE_FIELDS}
 # A key that is unlikely to occur elsewhere in a URL.
 EXAMPLE_KEY = 7_236_145_890_321_457
-# What a serializer can override to show something other than its fields.
-OVERRIDABLE = ("__init__", "__new__", "data", "get_fields", "many_init", "to_representation")
+# The code of a serializer that has no effect on what it shows.
+WRITING = {"Meta", "create", "update", "validate", "to_internal_value", "run_validation"}
 
 
 class ColumnsSerializer:
@@ -88,7 +89,7 @@ class ColumnsSerializer:
 
     def __init__(self, serializer_class: type[serializers.ModelSerializer[Any]]) -> None:
         fields = serializer_class().fields.items()
-        self.model = serializer_class.Meta.model
+        self.model: Any = serializer_class.Meta.model
         self.fields = [(name, field, column_of(field, self.model)) for name, field in fields if not field.write_only]
 
     @property
@@ -98,8 +99,11 @@ class ColumnsSerializer:
 
     def values(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return a `values()` queryset with the columns of the fields and of the ordering."""
-        keys = {key.attribute for key in ordering_keys(queryset) or () if key.expression is None}
-        return queryset.values(*{column for _, _, column in self.fields} | keys)
+        keys = ordering_keys(queryset) or ()
+        # With the primary key, `distinct()` merges no rows.
+        names = {self.model._meta.pk_fields[0].attname, *(key.attribute for key in keys if key.column)}
+        ordered: QuerySet[Any] = in_total_order(queryset)
+        return ordered.values(*names, *(column for _, _, column in self.fields))
 
     def data(self, rows: Iterable[dict[str, Any]], request: Request) -> list[dict[str, Any]]:
         """Return the serialized rows."""
@@ -136,7 +140,9 @@ def representation_of(field: Any, request: Request) -> Callable[[Any], Any]:
 
 def has_default_format(field: serializers.DateTimeField) -> bool:
     """Whether the field uses the default format and time zone of DRF."""
-    return api_settings.DATETIME_FORMAT == ISO_8601 and not hasattr(field, "format") and not hasattr(field, "timezone")
+    return (
+        api_settings.DATETIME_FORMAT == "iso-8601" and not hasattr(field, "format") and not hasattr(field, "timezone")
+    )
 
 
 def iso_8601(time: datetime) -> str:
@@ -149,7 +155,7 @@ def column_of(field: Any, model: type[Model]) -> str:
     """Return the one column that the field shows; "" if it shows anything else."""
     if type(field) is serializers.HyperlinkedIdentityField:
         name = field.lookup_field
-        return model._meta.pk.attname if name == "pk" else name if is_column(name, model) else ""
+        return model._meta.pk_fields[0].attname if name == "pk" else name if is_column(name, model) else ""
     if type(field) is serializers.PrimaryKeyRelatedField and field.pk_field is None:
         return f"{field.source}_id" if is_column(f"{field.source}_id", model) else ""
     shows_value = type(field).to_representation in SHOW_VALUES
@@ -173,7 +179,8 @@ def columns_serializer(serializer_class: type[Any]) -> ColumnsSerializer | None:
     """Return the faster equivalent of a serializer; None if it needs model instances."""
     if not issubclass(serializer_class, serializers.ModelSerializer):
         return None
-    if overrides(serializer_class, serializers.ModelSerializer, *OVERRIDABLE):
+    own = own_code(serializer_class, serializers.ModelSerializer, serializers.HyperlinkedModelSerializer)
+    if any(name not in WRITING and not name.startswith("validate_") for name in own):
         return None
     meta: Any = serializer_class.Meta
     if hasattr(meta, "list_serializer_class") or overrides(meta.model, Model, "__init__", "from_db"):

@@ -5,6 +5,7 @@ https://www.django-rest-framework.org/api-guide/throttling/#a-note-on-concurrenc
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
@@ -13,9 +14,13 @@ from core.rate_limits import client_network, seconds_to_wait
 
 
 class FixedWindowThrottle(BaseThrottle):
-    """Count the requests of `scope`, whose rate is in `DEFAULT_THROTTLE_RATES`. Subclasses define who is counted."""
+    """Count the requests of `scope`, whose rate is `rate` or in `DEFAULT_THROTTLE_RATES`.
+
+    Subclasses define who is counted. Without a rate nothing is limited, if the setting has None for the scope.
+    """
 
     scope: str
+    rate: str | None = None
     seconds = 0.0
 
     def identity(self, request: Request) -> str | None:
@@ -23,7 +28,10 @@ class FixedWindowThrottle(BaseThrottle):
         raise NotImplementedError
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        rate: Any = api_settings.DEFAULT_THROTTLE_RATES.get(self.scope)
+        rates: Any = api_settings.DEFAULT_THROTTLE_RATES
+        if not self.rate and self.scope not in rates:
+            raise ImproperlyConfigured(f"DEFAULT_THROTTLE_RATES has no rate for the scope {self.scope!r}.")
+        rate = self.rate or rates[self.scope]
         identity = self.identity(request)
         if rate and identity is not None:
             self.seconds = seconds_to_wait(f"throttle:{self.scope}:{identity}", rate)

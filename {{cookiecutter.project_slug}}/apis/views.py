@@ -6,7 +6,6 @@ from django.contrib.auth import authenticate, get_user_model
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import status
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +13,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from apis.authentication import ExpiringTokenAuthentication
+from apis.exceptions import WrongCredentials
 from apis.models import Token
 from apis.serializers import CredentialsSerializer, TokenSerializer, UserSerializer
 
@@ -21,16 +21,6 @@ from apis.serializers import CredentialsSerializer, TokenSerializer, UserSeriali
 LOGIN = {"username": "admin", "password": "secret"}
 TOKEN = {"token": "…", "expires_at": "2030-01-31T00:00:00Z"}
 ADMINISTRATOR = {"id": 1, "username": "admin", "email": "", "first_name": "", "last_name": ""}
-
-
-class WrongCredentials(APIException):
-    """The same for an unknown name, a wrong password and an inactive user, so that it reveals no account."""
-
-    status_code = status.HTTP_401_UNAUTHORIZED
-    default_code = "wrong_credentials"
-    default_detail = "The user name or the password is wrong."
-    # DRF sends it as `WWW-Authenticate`.
-    auth_header = "Token"
 
 
 class RootView(APIView):

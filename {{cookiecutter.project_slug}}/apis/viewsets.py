@@ -87,6 +87,9 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
     def tagged(self, response: Response) -> Response:
         """Add the `ETag`: a hash of the row for `If-Match`, and one of the body for ConditionalGetMiddleware."""
         instance = getattr(getattr(self, "last_serializer", None), "instance", None)
+        if isinstance(instance, models.Model) and self.request.method not in SAFE_METHODS:
+            # The database may store another value than `save()` was given, such as 0.00 instead of 0: read it again.
+            instance = type(instance)._base_manager.using(instance._state.db).filter(pk=instance.pk).first()
         if isinstance(instance, models.Model) and not response.has_header("ETag"):
             state = state_of(instance)
 
@@ -99,7 +102,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
 
 
 # What a viewset can override to show its lists differently.
-OVERRIDABLE = ("get_serializer", "get_serializer_context", "get_paginated_response", "paginate_queryset")
+OVERRIDABLE = ("get_serializer", "get_serializer_context", "get_paginated_response", "paginate_queryset", "paginator")
 
 
 def yields_instances(queryset: Any) -> bool:
@@ -129,7 +132,7 @@ def state_of(instance: models.Model) -> str:
         if not isinstance(field, models.Field):
             continue
         if field.many_to_many:
-            state[field.name] = sorted(str(related.pk) for related in getattr(instance, field.name).all())
+            state[field.name] = sorted(map(str, getattr(instance, field.name).values_list("pk", flat=True)))
         elif field.concrete:
             state[field.name] = field.value_to_string(instance)
     text = json.dumps(state, sort_keys=True, default=str)

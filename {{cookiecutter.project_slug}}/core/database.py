@@ -14,7 +14,9 @@ limited: WeakSet[Any] = WeakSet()
 
 def set_statement_timeout(connection: Any, **kwargs: Any) -> None:
     """Handle the signal `connection_created`."""
-    if settings.STATEMENT_TIMEOUT and connection.vendor == "postgresql" and connection.connection not in limited:
-        with connection.cursor() as cursor:
+    if not settings.STATEMENT_TIMEOUT or connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        if cursor.connection not in limited:
             cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(settings.STATEMENT_TIMEOUT)])
-        limited.add(connection.connection)
+            limited.add(cursor.connection)

@@ -22,7 +22,7 @@ How the rows after a cursor are found depends on the list:
 - the same keys, in a filtered list with an index: `filtered_rows`, which searches the next 3,000 rows, then all others
 - other keys, such as nullable columns, relations or mixed directions: `rows_by_segments`, a query for each range of an
   index
-- no usable keys, as in a random ordering or a union: `page_by_position`, which uses OFFSET
+- no keys, as in a random ordering, an ordering by an annotation, or a union: `page_by_position`, which uses OFFSET
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,12 +35,12 @@ from uuid import UUID
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import NotSupportedError
-from django.db.models import F, Field, Func, Model, Q, QuerySet, Value
+from django.db.models import F, Field, Func, Lookup, Model, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, LessThan
 
 from core.ordering_keys import Key, ordering_keys
-from core.queryset_ordering import is_reversed
+from core.queryset_ordering import is_reversed, ordering_of
 
 # In a filtered list: how many rows to examine in the order of the index before falling back to sorting all matches.
 MAX_CANDIDATES = 3_000
@@ -118,12 +118,12 @@ class KeysetPage:
 def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: bool = False) -> KeysetPage:
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
-    The ordering may combine columns (also nullable), relations, annotations and expressions; the primary key breaks
-    ties. With an `Index` on its columns followed by the primary key, every unfiltered page costs the same.
+    The ordering may combine columns, also nullable ones and those of related rows; the primary key breaks ties. With
+    an `Index` on its columns followed by the primary key, every unfiltered page costs the same.
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - what has no keys: Python lists, the random ordering `?`, a relation whose model is ordered by an expression
+    - what has no keys: Python lists, the random ordering `?`, annotations, expressions, JSON
     - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
@@ -176,7 +176,7 @@ def rows_by_keys(
 
 def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
     """Return the queryset ordered by the keys. Keys that a row lacks, such as `author__name`, become annotations."""
-    queryset = queryset.annotate(**{key.attribute: key.expression for key in keys if key.expression is not None})
+    queryset = queryset.annotate(**{key.attribute: F(key.lookup) for key in keys if key.column is None})
     if is_reversed(queryset):
         # The keys already include `reverse()`: undo it on the queryset.
         queryset = queryset.reverse()
@@ -218,12 +218,12 @@ class RowValue(Func):
     output_field: Field = Field()
 
 
-def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> Q:
+def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> "Lookup[Any]":
     """Return the condition for the rows after these values, or before them."""
     # `before` turns the direction around.
     lookup = LessThan if keys[0].descending != before else GreaterThan
     row = RowValue(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
-    return Q(lookup(RowValue(*(F(key.lookup) for key in keys)), row))
+    return lookup(RowValue(*(F(key.lookup) for key in keys)), row)
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
@@ -233,10 +233,10 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """
     names = [key.column.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]
-    return names == [model._meta.pk.name] or names in indexed or [f"-{name}" for name in names] in indexed
+    return names == [model._meta.pk_fields[0].name] or names in indexed or [f"-{name}" for name in names] in indexed
 
 
-def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: Q, count: int) -> list[Any]:
+def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Lookup[Any]", count: int) -> list[Any]:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
     The query planner assumes that matches are uniformly distributed, and may choose badly: read the whole index if
@@ -321,10 +321,20 @@ def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
 
 def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
     """Return the page of a list or queryset that begins at this position, counted from 0."""
-    found = list(rows[position : position + size + 1])
+    found = list(in_total_order(rows)[position : position + size + 1])
     previous = KeysetCursor(POSITION, values=[position - size]).encode() if position > size else ""
     return KeysetPage(
         found[:size],
         next=KeysetCursor(POSITION, values=[position + size]).encode() if len(found) > size else None,
         previous=previous if position else None,
     )
+
+
+def in_total_order(rows: Any) -> Any:
+    """Return the queryset with the primary key as a tie breaker if it has no keys, so that each row has a position."""
+    try:
+        # Unions, groups and lists refuse the first call, slices the second: they stay as they are.
+        rows.select_related(None)
+        return rows if ordering_keys(rows) else rows.order_by(*ordering_of(rows), "pk")
+    except (AttributeError, NotSupportedError, TypeError):
+        return rows

@@ -1,13 +1,13 @@
-"""The keys of an ordering: the columns and expressions that sort a queryset, each with its direction.
+"""The keys of an ordering: the columns that sort a queryset, each with its direction.
 
-`ordering_keys` translates what Django's `order_by()` and `Meta.ordering` accept. Examples of keys:
+`ordering_keys` translates what Django's `order_by()` and `Meta.ordering` accept. Keys are columns of the model, or of
+models that its foreign keys lead to: the database finds their values again in an index. Examples:
 
-    order_by()          lookup             attribute  expression
-    "title"             title              title      None
-    "rank", annotated   rank               rank       None
-    "user__username"    user__username     keyset_0   F("user__username")
-    Lower("title")      keyset_0           keyset_0   Lower("title")
+    order_by()          lookup            attribute
+    "title"             title             title
+    "user__username"    user__username    keyset_0, an annotation
 
+Computed values are no keys, because they can differ between Python and the database: an average of 7/3, for example.
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
 
@@ -18,14 +18,14 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections
-from django.db.models import F, Model, OrderBy, Q, QuerySet
+from django.db.models import F, JSONField, Model, OrderBy, Q, QuerySet
 
 from core.queryset_ordering import is_reversed, ordering_of
 
 
 @dataclass(frozen=True)
 class Key:
-    """One part of an ordering: `lookup` is its name in `filter()`, and `attribute` its name in a row."""
+    """A column of an ordering: `lookup` is its name in `filter()`, and `attribute` its name in a row."""
 
     lookup: str
     descending: bool
@@ -33,8 +33,6 @@ class Key:
     nullable: bool = True
     # The field, if it is a column of the model's own table or of its parents'.
     column: Any = None
-    # The expression to annotate as `attribute`, if the row lacks that value.
-    expression: Any = None
     attribute: str = ""
     # Whether the ordering has `nulls_first` or `nulls_last`. If not, the default of the database applies.
     explicit_nulls: bool = False
@@ -85,26 +83,16 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
         if not found:
             return None
         keys += found
-    pk = model._meta.pk
+    pk = model._meta.pk_fields[0]
     if not any(key.column is pk for key in keys):
         # The primary key follows the direction of the key before it, so that one index covers both.
         descending = bool(keys) and keys[-1].descending
         keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
     if backwards:
         keys = [-key for key in keys]
-    return tuple(name_attribute(key, f"keyset_{number}") for number, key in enumerate(keys))
-
-
-def name_attribute(key: Key, free: str) -> Key:
-    """Return the key with `attribute` set: its name in the row, or `free` if the value must be annotated."""
-    if key.column:
-        return replace(key, attribute=key.column.attname)
-    if key.expression is not None:
-        return replace(key, attribute=free, lookup=free)
-    return (
-        replace(key, attribute=free, expression=F(key.lookup))
-        if "__" in key.lookup
-        else replace(key, attribute=key.lookup)
+    return tuple(
+        replace(key, attribute=key.column.attname if key.column else f"keyset_{number}")
+        for number, key in enumerate(keys)
     )
 
 
@@ -112,7 +100,7 @@ def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool 
     """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
 
     `flipped` reverses their direction: `-author` reverses the ordering of the author's model. Returns [] for an item
-    that keyset pagination cannot use, such as "?".
+    that keyset pagination cannot use, such as "?" or an expression.
     """
     descending, nulls_first = flipped, None
     if isinstance(item, OrderBy):
@@ -123,30 +111,23 @@ def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool 
     elif isinstance(item, str):
         descending = item.startswith("-") != flipped
         item = F(item.lstrip("+-"))
+    if not isinstance(item, F):
+        return []
     key = Key(
-        lookup=getattr(item, "name", "") if isinstance(item, F) else "",
+        lookup=getattr(item, "name", ""),
         descending=descending,
         nulls_first=nulls_largest == descending if nulls_first is None else nulls_first,
-        expression=None if isinstance(item, F) else item,
         explicit_nulls=nulls_first is not None,
     )
-    if key.lookup == "?":
-        return []
-    return [key] if key.expression is not None else resolve(model, key, nulls_largest)
+    return resolve(model, key, nulls_largest)
 
 
 def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
-    """Return the keys for the path `key.lookup`, which starts at this model."""
+    """Return the keys for the path `key.lookup`, which starts at this model; [] if it leads to no usable column."""
     path = key.lookup.split("__")
-    field: Any = None
-    within: Any = model
-    for name in path:
-        try:
-            field = within._meta.pk if name == "pk" else within._meta.get_field(name)
-        except (AttributeError, FieldDoesNotExist):
-            # An annotation, or a transform such as `created_at__year`: filter by its name.
-            return [key]
-        within = field.related_model if field.is_relation else None
+    field = field_at(model, path)
+    if field is None:
+        return []
     if field.is_relation and path[-1] not in {"pk", getattr(field, "attname", "")}:
         # Django orders a relation by its model's ordering or, if there is none, by the column.
         related, keys = field.related_model, []
@@ -154,12 +135,32 @@ def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
             return resolve(model, replace(key, lookup="__".join([*path[:-1], field.attname])), nulls_largest)
         for item in related._meta.ordering or ["pk"]:
             inner = make_keys(related, item, nulls_largest, flipped=key.descending)
-            if not inner or any(part.expression is not None for part in inner):
+            if not inner:
                 return []
             keys += [
                 replace(each, lookup=f"{key.lookup}__{each.lookup}", nullable=True, column=None) for each in inner
             ]
         return keys
-    if len(path) > 1 or not field.concrete:
+    if len(path) > 1:
         return [key]
     return [replace(key, lookup=field.attname, nullable=field.null, column=field)]
+
+
+def field_at(model: type[Model], path: Sequence[str]) -> Any:
+    """Return the field at the end of the path, or None if its values are no keys."""
+    field: Any = None
+    within: Any = model
+    for name in path:
+        try:
+            field = within._meta.pk_fields[0] if name == "pk" else within._meta.get_field(name)
+        except (AttributeError, FieldDoesNotExist):
+            # An annotation, a transform such as `created_at__year`, or "?".
+            return None
+        within = field.related_model if field.is_relation else None
+        if field.is_relation and (within is None or field.one_to_many or field.many_to_many):
+            # A row would occur once for each related row.
+            return None
+        if isinstance(field, JSONField):
+            # Databases compare JSON differently from the values in it.
+            return None
+    return field

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 logger = logging.getLogger(__name__)
 
-SECONDS = {"sec": 1, "min": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
+SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
 
 def seconds_to_wait(key: str, rate: str) -> float:
@@ -42,7 +42,8 @@ def forget(key: str, rate: str) -> None:
 def parse(rate: str) -> tuple[int, int]:
     """Return the number of events and the period in seconds of a rate such as "10/min"."""
     number, period = rate.split("/")
-    return int(number), SECONDS[period]
+    # As in DRF, the first letter counts.
+    return int(number), SECONDS[period[0]]
 
 
 def window_of(key: str, duration: int, now: float) -> str:

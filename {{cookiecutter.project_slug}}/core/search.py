@@ -134,9 +134,10 @@ def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) ->
 
 def searchable_models() -> Iterator[type[models.Model]]:
     """Yield the models of the project that have a `SearchField`."""
-    for model in apps.get_models():
-        if any(isinstance(field, SearchField) for field in model._meta.get_fields()):
-            yield model
+    for config in apps.get_app_configs():
+        for model in config.get_models():
+            if any(isinstance(field, SearchField) for field in model._meta.get_fields()):
+                yield model
 
 
 class AddSearchIndex(Operation):

@@ -34,7 +34,7 @@ class Login:
     """Log in by the API, and send its token."""
 
     def get(self, case, context):
-        response = requests.post(f"{ADDRESS}/api/v1/auth/token/", json=CREDENTIALS, timeout=10)
+        response = requests.post(f"{ADDRESS}/api/v1/auth/token/", json=CREDENTIALS, timeout=300)
         response.raise_for_status()
         return response.json()["token"]
 

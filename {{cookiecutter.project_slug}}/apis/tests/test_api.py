@@ -10,12 +10,12 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from django.db.models import ProtectedError
-from django.http import Http404
+from django.http import Http404, JsonResponse, StreamingHttpResponse
 from django.test import Client
 from django.urls import path
 from django.utils.html import escape
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, NotFound, PermissionDenied, Throttled, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, NotFound, PermissionDenied, Throttled, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
@@ -247,6 +247,29 @@ def test_an_error_of_full_clean_names_its_fields(fail):
         {"field": "title", "code": "max_length", "detail": "At most 3."},
         {"field": "non_field_errors", "code": "invalid", "detail": "Together wrong."},
     ]
+
+
+@pytest.mark.parametrize(("detail", "errors"), [("Short and stout.", None), ({"pot": "Empty."}, "pot")])
+def test_an_exception_may_set_its_detail_to_plain_text(fail, detail, errors):
+    class Teapot(APIException):
+        status_code = 418
+        default_code = "teapot"
+
+        def __init__(self, detail: Any) -> None:
+            self.detail = detail
+
+    problem, _ = fail(Teapot(detail), status=418)
+    assert problem["code"] == "teapot"
+    assert problem.get("errors", [{"field": None}])[0]["field"] == errors
+
+
+def test_a_response_for_programs_is_kept_as_the_view_made_it(anon, mount):
+    mount(
+        path("quota/", lambda request: JsonResponse({"left": 0}, status=402)),
+        path("stream/", lambda request: StreamingHttpResponse(["one"], status=503)),
+    )
+    assert anon("GET", "/api/v1/quota/", status=402) == {"left": 0}
+    assert Client().get("/api/v1/stream/").getvalue() == b"one"
 
 
 def test_a_unique_value_that_is_taken_is_a_conflict(fail):

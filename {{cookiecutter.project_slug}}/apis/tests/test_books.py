@@ -1,5 +1,7 @@
 """Books in the API: reading is open, writing needs the permission."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth.models import Permission
 
@@ -15,6 +17,8 @@ BOOKS = "/api/v1/books/"
 PK = 1_000_000
 BOOK = f"{BOOKS}{PK}/"
 EMMA = {"title": "Emma", "subtitle": "A Novel", "author": "Jane Austen", "isbn": "9780141439587"}
+# Before now, whatever the clock does during a test.
+EARLIER = datetime(2020, 1, 1, tzinfo=UTC)
 OTHER = {"title": "Dracula", "subtitle": "", "author": "Bram Stoker", "isbn": "9780141439846"}
 
 
@@ -25,7 +29,7 @@ def emma():
 
 def test_a_book_has_exactly_these_fields(anon, emma):
     for book in (anon("GET", BOOK, status=200), anon("GET", BOOKS, status=200)["results"][0]):
-        created_at, updated_at = book.pop("created_at"), book.pop("updated_at")
+        created_at, updated_at = (datetime.fromisoformat(book.pop(name)) for name in ("created_at", "updated_at"))
         assert created_at <= updated_at
         assert book == {"id": PK, "url": f"http://testserver{BOOK}", **EMMA}
 
@@ -52,10 +56,11 @@ def test_a_changed_book_is_found_by_its_new_words_alone(as_editor, emma):
 
 def test_what_the_server_decides_cannot_be_sent(as_editor, emma):
     sent = {"id": 7, "created_at": "2000-01-01T00:00:00Z", "updated_at": "2000-01-01T00:00:00Z", "url": "x"}
+    Book.objects.update(updated_at=EARLIER)
     before = as_editor("GET", BOOK, status=200)
     after = as_editor("PATCH", BOOK, sent, status=200)
     assert (after["id"], after["url"], after["created_at"]) == (PK, before["url"], before["created_at"])
-    assert after["updated_at"] > before["updated_at"]
+    assert datetime.fromisoformat(after["updated_at"]) > EARLIER
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
@@ -156,6 +161,7 @@ def names(page):
     ],
 )
 def test_a_list_is_filtered_and_ordered(anon, emma, query, found):
+    Book.objects.update(created_at=EARLIER)
     Book.objects.create(**OTHER)
     assert names(anon("GET", f"{BOOKS}?{query}", status=200)) == found
 

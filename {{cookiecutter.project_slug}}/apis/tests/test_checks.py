@@ -111,6 +111,13 @@ def test_every_wrong_name_is_an_error():
         {"filterset_fields": {"action_time": ["gt", "lt"], "user__username": ["exact"]}},
         {"serializer_class": None, "get_serializer_class": lambda view: EntrySerializer},
         {"queryset": None, "get_queryset": lambda view: LogEntry.objects.all()},
+        # Annotations of the view's own queryset.
+        {
+            "get_queryset": lambda view: LogEntry.objects.annotate(words=Length("object_repr")),
+            "ordering": "words",
+            "ordering_fields": ["words"],
+            "search_fields": ["words"],
+        },
     ],
 )
 def test_a_right_attribute_is_no_error(attributes):
@@ -125,6 +132,12 @@ def test_a_serializer_class_may_be_chosen_by_a_base_class():
 @pytest.mark.parametrize("attributes", [{}, {"queryset": LogEntry.objects.all()}])
 def test_a_view_set_that_is_not_generic_is_right(attributes):
     assert list(check_viewset(type("NoteViewSet", (viewsets.ViewSet,), attributes))) == []
+
+
+@pytest.mark.parametrize("methods", [{"list": lambda view, request: None}, {"act": lambda view, request: None}])
+def test_a_view_set_whose_actions_need_no_serializer_is_right(methods):
+    attributes = {"queryset": LogEntry.objects.all(), **methods}
+    assert list(check_viewset(type("NoteViewSet", (viewsets.GenericViewSet,), attributes))) == []
 
 
 def test_the_view_sets_of_the_project_are_right():

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import path
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from apis.tests.conftest import API, PASSWORD, api_of
+from apis.throttling import AnonThrottle, UserThrottle
+from apis.views import UserView
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +40,9 @@ def test_exactly_the_rate_is_let_through(anon, as_reader, rate, scope):
         assert client("GET", ROOT, status=429)["code"] == "throttled"
 
 
-@pytest.mark.parametrize(("period", "seconds"), [("sec", 1), ("min", 60), ("hour", 3_600), ("day", 86_400)])
+@pytest.mark.parametrize(
+    ("period", "seconds"), [("sec", 1), ("second", 1), ("m", 60), ("min", 60), ("hour", 3_600), ("day", 86_400)]
+)
 def test_the_window_of_a_rate_ends_when_the_response_says(anon, rate, clock, period, seconds):
     rate(anon=f"1/{period}")
     clock.now += seconds / 4
@@ -76,6 +82,18 @@ def test_a_scope_without_a_rate_is_not_limited(anon, rate):
     rate(anon=None)
     for _ in range(3):
         anon("GET", ROOT, status=200)
+
+
+def test_a_throttle_may_have_a_rate_of_its_own(as_reader, mount, clock):
+    throttle = type("Burst", (UserThrottle,), {"scope": "burst", "rate": "1/min"})
+    mount(path("burst/", UserView.as_view(throttle_classes=[throttle])))
+    as_reader("GET", "/api/v1/burst/", status=200)
+    as_reader("GET", "/api/v1/burst/", status=429)
+
+
+def test_a_scope_that_is_missing_in_the_settings_is_an_error(rf):
+    with pytest.raises(ImproperlyConfigured, match="no rate for the scope 'missing'"):
+        type("Missing", (AnonThrottle,), {"scope": "missing"})().allow_request(rf.get("/"), None)
 
 
 def test_every_view_is_throttled_by_default(settings):

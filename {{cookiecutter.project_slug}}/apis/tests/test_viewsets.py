@@ -14,6 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 
+from accounts.models import User
 from apis.tests.conftest import API
 from apis.viewsets import ConditionalModelViewSet
 
@@ -116,6 +117,28 @@ def test_a_write_based_on_an_old_state_is_refused_and_changes_nothing(as_editor,
     data = None if method == "DELETE" else {"name": "new", "permissions": []}
     assert as_editor(method, url, data, status=412, if_match=seen)["code"] == "precondition_failed"
     assert Group.objects.get().name == "changed by somebody else"
+
+
+def test_the_etag_of_a_write_is_that_of_the_stored_row(as_editor, mount, settings):
+    class UserSerializer(serializers.ModelSerializer[User]):
+        class Meta:
+            model = User
+            fields = ("id", "username", "date_joined")
+
+    # DRF gives the row a time in this zone, and the database returns it in UTC.
+    settings.TIME_ZONE = "Europe/Berlin"
+    mount(
+        users=type(
+            "UserViewSet",
+            (ConditionalModelViewSet,),
+            {"queryset": User.objects.all(), "serializer_class": UserSerializer},
+        )
+    )
+    sent = {"username": "new", "date_joined": "2026-01-01T00:00:00Z"}
+    created = as_editor("POST", "/api/v1/users/", sent, status=201)
+    url = f"/api/v1/users/{created['id']}/"
+    for name in ("renamed", "renamed.again"):
+        as_editor("PATCH", url, {**sent, "username": name}, status=200, if_match=as_editor.response["ETag"])
 
 
 def test_an_action_of_ones_own_obeys_if_match(as_editor, mount, group, url):

@@ -103,7 +103,7 @@ def test_the_asgi_application_responds():
         scope = {"type": "http", "method": "GET", "path": "/health/live", "headers": [], "query_string": b""}
         server = ApplicationCommunicator(asgi.application, scope)
         await server.send_input({"type": "http.request"})
-        return [await server.receive_output(timeout=60) for _ in range(2)]
+        return [await server.receive_output(timeout=300) for _ in range(2)]
 
     start, body = asyncio.run(exchange())
     # Now, not during another test.

@@ -95,7 +95,7 @@ class FieldSpec:
         self.name, self.kind, choices, marks = found.groups()
         if iskeyword(self.name) or self.name in RESERVED:
             raise CommandError(f"{word}: Python, Django or the API uses the name {self.name}. Choose another one.")
-        known = {model._meta.label: model for model in apps.get_models()}
+        known = {model._meta.label: model for config in apps.get_app_configs() for model in config.get_models()}
         if self.kind not in {*TYPES, *known}:
             raise CommandError(f"{word}: the type is unknown. Write {HOW}. The models are {', '.join(known)}.")
         self.optional, self.unique = "?" in marks, "!" in marks
@@ -130,8 +130,9 @@ def model_name(app: str, name: str) -> str:
         raise CommandError(f"There is an app or a file {app} already. Choose another name, or undo what made it.")
     words = (name or re.sub("(?:(ss|tus|x|ch|sh)es|s)$", r"\1", re.sub("ies$", "ys", app))).split("_")
     model = "".join(word[:1].upper() + word[1:] for word in words)
-    # The API's documentation uses the last two.
-    taken = {*(known.__name__ for known in apps.get_models()), "Credentials", "Problem"}
+    taken = {known.__name__ for config in apps.get_app_configs() for known in config.get_models()}
+    # The API's documentation uses these.
+    taken |= {"Credentials", "Problem"}
     if not re.fullmatch("[A-Z][A-Za-z0-9]*", model) or iskeyword(model) or model in taken:
         raise CommandError(f"The model name {model} is taken or invalid. Choose another one, as in --model Person.")
     return model
