@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from baking import (
     FOREIGN_PLUGINS,
+    PATIENCE,
     Bake,
     BakedProject,
     HTTPClient,
@@ -60,13 +61,22 @@ router.register("books", BookViewSet)
 urlpatterns = router.urls
 '''
 
+# The server kills a worker that has written no time to its file for as long as `--timeout` says. The response ends
+# when the worker has done so meanwhile.
+HEARTBEAT = """
+def post_fork(server, worker):
+    os.environ["HEARTBEAT"] = str(worker.tmp.fileno())
+"""
 SLOW_EXPORT = """
+import os
 import time
 from django.http import StreamingHttpResponse
 def slow(request):
     def rows():
         yield "first\\n"
-        time.sleep(7)
+        start = time.monotonic()
+        while os.fstat(int(os.environ["HEARTBEAT"])).st_mtime <= start:
+            time.sleep(0.05)
         yield "last\\n"
     return StreamingHttpResponse(rows())
 """
@@ -206,7 +216,8 @@ print(client.get("/api/").json()["books"])
 def test_the_table_of_differences_leads_back_to_drf(bake: Bake) -> None:
     project = bake(ci="none")
     table = project.read("docs/api.md").split("### Differences from DRF's guide\n")[1].split("\n### ")[0]
-    named = {name for row in table.splitlines() for name in re.findall("`([^`]+)`", row.rstrip(" |").split(" | ")[-1])}
+    rows = [line.rstrip(" |") for line in table.splitlines() if line.startswith("|")]
+    named = {name for row in rows for name in re.findall("`([^`]+)`", row.split(" | ")[-1])}
     others = {"permission_classes", "pagination_class", "CommonMiddleware", "MAX_UPLOAD_SIZE"}
     others |= {"apis/v1/urls.py", "apis/views.py", "django_project/urls.py", "DEFAULT_FILTER_BACKENDS", SETTINGS}
     # Not tried here: the base class of a viewset.
@@ -236,7 +247,9 @@ def test_the_table_of_differences_leads_back_to_drf(bake: Bake) -> None:
 def replace_user_by_the_page(project: BakedProject) -> None:
     """Let users log in by e-mail address, as docs/users.md explains it."""
     page = project.read("docs/users.md").split("\n## Log in by e-mail address\n")[1]
-    for name, code in re.findall(r"(?s)`(accounts/\w+\.py)`:\n\n   ```python\n(.*?)\n   ```", page):
+    files = dict(re.findall(r"(?s)`(accounts/\w+\.py)`[^\n]*:\n\n   ```python\n(.*?)\n   ```", page))
+    assert set(files) == {"accounts/models.py", "accounts/admin.py"}
+    for name, code in files.items():
         (project.path / name).write_text(textwrap.dedent(code) + "\n", encoding="utf-8")
     project.run("ruff", "format", "--check", "accounts")
     project.run("ruff", "check", "accounts")
@@ -301,8 +314,9 @@ def test_a_mistake_in_the_code_is_the_first_thing_that_just_check_reports(bake: 
 def test_a_streamed_response_outlasts_the_timeout_of_the_server(bake: Bake) -> None:
     project, port = bake(), free_port()
     project.edit("apis/v1/urls.py", "urlpatterns = [\n", f'{SLOW_EXPORT}\nurlpatterns = [\n    path("slow/", slow),\n')
+    (project.path / "gunicorn.conf.py").write_text(project.read("gunicorn.conf.py") + HEARTBEAT, encoding="utf-8")
     variables = {"DEBUG": "false", "HTTPS": "false"}
-    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--timeout", "5"]
+    command = ["gunicorn", "django_project.wsgi", "--bind", f"127.0.0.1:{port}", "--timeout", str(PATIENCE)]
     with running(command, project.path, f"http://127.0.0.1:{port}/health/live", **variables):
         response = http_get(f"http://127.0.0.1:{port}/api/v1/slow/")
     assert (response.status_code, response.text.split()) == (200, ["first", "last"])

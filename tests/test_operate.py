@@ -215,7 +215,11 @@ def mail_server() -> Iterator[tuple[str, list[str]]]:
                 if lines[-1].upper() == "QUIT":
                     return
 
-    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(socketserver.ThreadingTCPServer):
+        # Its end does not wait for a client that is still there.
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever).start()
         try:
             yield f"smtp://127.0.0.1:{server.server_address[1]}", lines
@@ -256,7 +260,7 @@ def test_the_workers_send_traces(owned: BakedProject, endpoint: Endpoint, postgr
     # Milliseconds.
     page["OTEL_BSP_SCHEDULE_DELAY"] = "100"
     url = f"http://127.0.0.1:{(port := free_port())}"
-    variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": postgres_url}
+    variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": postgres_url, "THROTTLE_ANON": "1000000/min"}
     owned.manage("migrate", **variables)
     with running(gunicorn(port), owned.path, url, **page, **variables):
         workers: set[bytes] = set()
@@ -315,8 +319,10 @@ from django.core.files.storage import default_storage
 boto3.client("s3").create_bucket(Bucket="your-bucket")
 print(default_storage.url(default_storage.save("note.txt", ContentFile(b"text"))))
 """
-    server = ["uvx", "--quiet", "--from", "moto[server]==5.2.5", "moto_server", "--port", str(port)]
-    with running(server, tmp_path, url, AWS_DEFAULT_REGION="us-east-1"):
+    server = ["uvx", "--quiet", "--from", "moto[server]==5.2.5", "moto_server"]
+    # Downloads it, which may take longer than a server that is waited for.
+    owned.run(*server, "--help")
+    with running([*server, "--port", str(port)], tmp_path, url, AWS_DEFAULT_REGION="us-east-1"):
         command = ["uv", "run", "--quiet", "python", "manage.py", "shell", "--verbosity", "0", "--command", script]
         # boto logs where it has found the key.
         signed = owned.run(*command, **variables).splitlines()[-1]

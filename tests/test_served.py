@@ -11,6 +11,7 @@ import pytest
 import yaml
 from baking import (
     COMBINATIONS,
+    PATIENCE,
     Bake,
     BakedProject,
     HTTPClient,
@@ -22,6 +23,7 @@ from baking import (
     running,
     wait_until,
 )
+from psycopg_pool.base import AttemptWithBackoff
 
 NEW = {"title": "Utopia", "subtitle": "", "author": "Thomas More", "isbn": "978-0-14-144232-7"}
 
@@ -273,11 +275,26 @@ def test_without_static_files_errors_have_the_right_status_and_shape(bake: Bake)
     assert "core.I001" in project.manage("check", "--deploy", "--fail-level", "WARNING", DEBUG="false")
 
 
+# Prints what the settings say about the pool of a process.
+POOL = """
+from django.conf import settings
+pool = settings.DATABASE["OPTIONS"]["pool"]
+print(pool["max_size"], pool["timeout"])
+"""
+
+
 def test_requests_wait_for_new_connections_after_an_unnoticed_restart_of_the_database(
     bake: Bake, postgres: str
 ) -> None:
     project, port, database = bake(), free_port(), new_database(postgres)
     variables = {"DEBUG": "false", "HTTPS": "false", "DATABASE_URL": database, "THROTTLE_ANON": "1000000/min"}
+    size, timeout = map(int, project.manage("shell", "--verbosity=0", "--command", POOL, **variables).split())
+    # The pauses after the second dead connection and each further one, at their longest.
+    first = AttemptWithBackoff.INITIAL_DELAY * (1 + AttemptWithBackoff.DELAY_JITTER)
+    assert sum(first * AttemptWithBackoff.DELAY_BACKOFF**number for number in range(size - 1)) < timeout
+    # No request is given up because the machine is slow.
+    old, new = (f'"timeout": {limit},\n        "reconnect_timeout"' for limit in (timeout, PATIENCE))
+    project.edit("django_project/settings.py", old, new)
     project.manage("migrate", **variables)
     # No statement is cancelled while the test holds a lock.
     variables["STATEMENT_TIMEOUT"] = "0"

@@ -91,6 +91,25 @@ def test_the_proxy_has_the_limits_of_the_project(addon: BakedProject, bake: Bake
         assert line in compose
 
 
+def milliseconds(pattern: str, text: str) -> int:
+    """The time that the pattern finds once in the text, such as 5s."""
+    [(digits, unit)] = re.findall(rf"{pattern}(\d+)(ms|s)?\b", text)
+    return int(digits) * {"ms": 1, "s": 1000, "": 1}[unit]
+
+
+def test_what_contains_something_else_lasts_longer(addon: BakedProject, bake: Bake) -> None:
+    project = bake()
+    server, image = project.read("gunicorn.conf.py"), project.read("Dockerfile")
+    proxy, stack = addon.read("Caddyfile"), addon.read("stack.yml")
+    header = milliseconds("response_header_timeout ", proxy)
+    # A statement ends before the proxy gives up a replica, and that early enough to try two others.
+    assert milliseconds("STATEMENT_TIMEOUT=", addon.read("app.env")) < header
+    assert header * 2 < milliseconds("lb_try_duration ", proxy)
+    assert milliseconds("graceful_timeout = ", server) * 1000 < milliseconds("stop_grace_period: ", stack)
+    assert milliseconds("keepalive ", proxy) < milliseconds(r"\nkeepalive = ", server) * 1000
+    assert milliseconds(r"/health/live', timeout=", image) * 1000 < milliseconds(r"\n      timeout: ", stack)
+
+
 def test_the_name_comes_from_the_project_of_which_no_file_changes(bake: Bake) -> None:
     project = bake(project_name="Corner Shop")
     before = contents(project.path)

@@ -104,9 +104,8 @@ def test_the_ordering_of_the_view_is_the_default(api):
 @pytest.mark.parametrize("ordering", ["count", "-count", "-count,name", "name"])
 def test_pages_of_an_aggregate(api, ordering):
     found = ids(api, f"{V1}counted/?page_size=2&active=true&ordering={ordering}")
-    names = ordering.split(",")
     rows = Writer.objects.annotate(count=Count("tags")).filter(active=True)
-    expected = rows.order_by(*names, "-pk" if names[-1].startswith("-") else "pk")
+    expected = rows.order_by(*ordering.split(","), "pk")
     assert found == [writer.pk for writer in expected]
 
 
@@ -119,7 +118,7 @@ def test_pages_of_a_child_model(api, ordering):
 
 def test_pages_of_a_queryset_with_expressions(api):
     expected = Writer.objects.exclude(name="Hidden")
-    expected = expected.order_by(F("died").asc(nulls_first=True), Lower("name").desc(), "-pk")
+    expected = expected.order_by(F("died").asc(nulls_first=True), Lower("name").desc(), "pk")
     assert ids(api, f"{V1}expressions/?page_size=2") == [writer.pk for writer in expected]
 
 
@@ -131,13 +130,14 @@ def test_a_page_is_found_after_its_row_was_deleted(api):
 
 
 def test_relations_are_ids(api):
-    tags = list(Tag.objects.values_list("pk", flat=True))
+    tags = sorted(Tag.objects.values_list("pk", flat=True))
     publisher = Publisher.objects.get(name="P").pk
     sent = {"name": "New", "first": tags[0], "tags": tags[:2], "born": "1999-01-01", "publisher": publisher}
     created = api.post(f"{V1}writers/", sent, format="json")
     assert created.status_code == 201, created.content
     row = created.json()
-    assert (row["first"], row["tags"], row["publisher"], row["alias"]) == (tags[0], tags[:2], publisher, None)
+    assert (row["first"], row["publisher"], row["alias"]) == (tags[0], publisher, None)
+    assert sorted(row["tags"]) == tags[:2]
     assert api.get(f"{V1}writers/{row['id']}/").json() == row
     assert row in api.get(f"{V1}writers/?name=New").json()["results"]
     changed = api.patch(f"{V1}writers/{row['id']}/", {"tags": tags[2:], "publisher": None}, format="json").json()
