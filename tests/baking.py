@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import itertools
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +21,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+# Seconds until a test gives up a state that it waits for. A test that passes never comes near, on whatever machine.
+PATIENCE = 300
 # httpx with another limit than its five seconds, which a busy machine may exceed.
-TIMEOUT = 60.0
+TIMEOUT = float(PATIENCE)
 HTTPClient = functools.partial(httpx.Client, timeout=TIMEOUT)
 http_request = functools.partial(httpx.request, timeout=TIMEOUT)
 http_get = functools.partial(httpx.get, timeout=TIMEOUT)
@@ -148,7 +150,7 @@ def running(
     log = log or folder.parent / f"{folder.name}-server.log"
     with log.open("w+") as output:
         process = subprocess.Popen(
-            command,
+            [*ending_with_us(signal.SIGTERM), *command],
             cwd=folder,
             env=environment(**variables),
             stdout=output,
@@ -161,17 +163,16 @@ def running(
             yield process
         finally:
             # A shell, uv and just start the server as a child process, just in a process group of its own.
-            started = [process.pid, *descendants(process.pid)]
-            send_to_all(started, signal.SIGTERM)
+            others = [pid for pid in members(process.pid) if pid != process.pid]
+            process.terminate()
+            send_to_all(others, signal.SIGTERM)
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=PATIENCE)
             finally:
-                send_to_all(started, signal.SIGKILL)
+                process.kill()
+                # A process that was started meanwhile would keep the port.
+                kill_session(process.pid)
                 process.wait()
-
-
-# Seconds until a test gives up a state that it waits for. A test that passes never comes near, on whatever machine.
-PATIENCE = 300
 
 
 def wait_until(reached: Callable[[], object], state: str, log: Path | None = None) -> None:
@@ -221,13 +222,25 @@ def postgres_program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
 
 
-# Each process of pytest-xdist has a range of its own. It is below the ports of outgoing connections, none of which can
-# take a port that a server is about to bind.
-PORTS = itertools.count(11_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 20 * 500)
+def own_ports() -> Iterator[int]:
+    """Ports of ranges that no other process of these tests has, of whatever run on this machine.
+
+    A process has a range while it holds the first port. All are below the ports of outgoing connections, none of which
+    can take a port that a server is about to bind.
+    """
+    with contextlib.ExitStack() as claims:
+        for first in range(11_000, 30_000, 100):
+            claim = claims.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                claim.bind(("127.0.0.1", first))
+                yield from range(first + 1, first + 100)
+
+
+PORTS = own_ports()
 
 
 def free_port() -> int:
-    """A port that is free, and that no other test of this run gets."""
+    """A port that is free, and that no other test gets."""
     for port in PORTS:
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
@@ -252,20 +265,39 @@ def files(directory: Path) -> dict[str, bytes]:
     return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
 
 
-def descendants(pid: int) -> list[int]:
-    """The processes below this one, those that end meanwhile left out; Linux only."""
-    try:
-        below = children(pid)
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [found for child in below for found in (child, *descendants(child))]
-
-
 def send_to_all(pids: list[int], number: signal.Signals) -> None:
     """Send a signal to the processes that are still there."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def members(session: int) -> list[int]:
+    """The processes of a session that have not ended; Linux only."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # The name of the program, in brackets, may contain anything.
+            state, _, _, number = file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:4]
+            if int(number) == session and state not in "XZ":
+                found.append(int(file.parent.name))
+    return found
+
+
+def kill_session(session: int) -> None:
+    """Kill the processes of a session, and those that they start meanwhile; Linux only."""
+
+    def ended() -> bool:
+        send_to_all(remaining := members(session), signal.SIGKILL)
+        return not remaining
+
+    wait_until(ended, f"the end of all processes of session {session}")
+
+
+def ending_with_us(number: signal.Signals) -> list[str]:
+    """What stands before a command so that its process gets this signal when ours ends, even if it is killed."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, f"--pdeathsig={number.name.removeprefix('SIG')}"] if setpriv else []
 
 
 def memory(pid: int) -> float:
@@ -290,33 +322,38 @@ def postgres_server() -> Iterator[str]:
     assert initdb
     assert server
     as_owner: list[str] = []
-    # Short: the path of a socket has at most 107 bytes.
-    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pg.XXXXXX"], text=True).strip())
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root.
         need(shutil.which("setpriv"), "setpriv, to run PostgreSQL as another user than root")
         as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        shutil.chown(folder, "postgres", "postgres")
-    port = str(free_port())
-    subprocess.run(
-        [*as_owner, initdb, "--pgdata", str(folder / "data"), "--username=test", "--auth=trust", "--encoding=UTF8"],
-        check=True,
-        capture_output=True,
-        cwd="/",
-    )
-    options = ["-c", "fsync=off", "-c", f"unix_socket_directories={folder}", "-c", "max_connections=200"]
-    # It would take samples for the planner's statistics while a test counts what its plans read.
-    options += ["-c", "autovacuum=off"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [*as_owner, server, "-D", str(folder / "data"), "-p", port, *options], stdout=log, stderr=log, cwd="/"
+    # Short: the path of a socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="pg.", dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if as_owner:
+            shutil.chown(folder, "postgres", "postgres")
+        subprocess.run(
+            [*as_owner, initdb, "--pgdata", f"{name}/data", "--username=test", "--auth=trust", "--encoding=UTF8"],
+            check=True,
+            capture_output=True,
+            cwd="/",
         )
-    try:
-        address = f"postgres://test:test@127.0.0.1:{port}"
-        wait_for_postgres(address, process, folder / "log")
-        yield address
-    finally:
-        # The fast shutdown, which does not wait for clients.
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        port = str(free_port())
+        options = ["-c", "fsync=off", "-c", f"unix_socket_directories={name}", "-c", "max_connections=200"]
+        # It would take samples for the planner's statistics while a test counts what its plans read.
+        options += ["-c", "autovacuum=off"]
+        # The immediate shutdown, after which the server's own processes are gone as well.
+        command = [*as_owner, *ending_with_us(signal.SIGQUIT), server, "-D", f"{name}/data", "-p", port, *options]
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+        try:
+            address = f"postgres://test:test@127.0.0.1:{port}"
+            wait_for_postgres(address, process, folder / "log")
+            yield address
+        finally:
+            # The fast shutdown, which does not wait for clients.
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=PATIENCE)
+            finally:
+                process.kill()
+                process.wait()

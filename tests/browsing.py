@@ -1,15 +1,18 @@
 """A rendered project in a real browser: fixtures and helpers of the tests that need one."""
 
+import ctypes
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from baking import Bake, BakedProject, free_port, need, running
+from baking import PATIENCE, PORTS, Bake, BakedProject, free_port, need, running
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
@@ -33,7 +36,8 @@ SCREENS = [
 TWO_SCREENS = [SCREENS[1], SCREENS[2]]
 VARIABLES = {"DEBUG": "false", "HTTPS": "false"}
 # A busy machine needs more than the five seconds that Playwright waits otherwise.
-expect.set_options(timeout=60_000)
+MILLISECONDS = PATIENCE * 1000
+expect.set_options(timeout=MILLISECONDS)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Visit:
     def see(self, message: ConsoleMessage) -> None:
         # Some tests open a page that does not exist.
         missing = message.text.startswith("Failed to load resource") and message.location["url"] == self.page.url
-        # Other tests start and stop containers, with networks of their own.
+        # Where the browser has the network of the machine, other tests start and stop containers in it.
         disturbed = "ERR_NETWORK_CHANGED" in message.text
         if message.type in {"error", "warning"} and not missing and not disturbed:
             self.errors.append(f"{message.location['url']}: {message.text}")
@@ -110,12 +114,38 @@ def serving(project: BakedProject) -> Iterator[Site]:
         yield Site(project, address, password[1])
 
 
+# From the kernel's sched.h; Python has it from 3.12 on.
+CLONE_NEWNET = 0x40000000
+
+
+@contextmanager
+def own_network() -> Iterator[None]:
+    """Let this thread and what it starts have no network but a loopback interface, if that is permitted.
+
+    Other tests start and stop containers with networks of their own, and Chromium gives up requests when it sees that.
+    """
+    # The range that these belong to is used later as well, in the network of the machine.
+    next(PORTS)
+    if not shutil.which("ip"):
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    with Path("/proc/thread-self/ns/net").open("rb") as machine:
+        permitted = libc.unshare(CLONE_NEWNET) == 0
+        try:
+            if permitted:
+                subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            yield
+        finally:
+            assert not permitted or libc.setns(machine.fileno(), CLONE_NEWNET) == 0
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = browser_program()
     need(program, "Chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+    with own_network(), sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS, timeout=MILLISECONDS)
         yield chromium
         chromium.close()
 
@@ -143,6 +173,7 @@ def visiting(browser: Browser) -> Iterator[Visiting]:
             site: Site, scheme: Literal["light", "dark"] = "light", size: Any = DESKTOP, **options: Any
         ) -> Visit:
             context = browser.new_context(color_scheme=scheme, viewport=size, reduced_motion="reduce", **options)
+            context.set_default_timeout(MILLISECONDS)
             stack.callback(context.close)
             page = context.new_page()
             visits.append(visit := Visit(page, site.address))

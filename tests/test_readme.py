@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -24,33 +25,48 @@ def fresh(bake: Bake, tmp_path: Path) -> BakedProject:
     return BakedProject(shutil.copytree(project.path, tmp_path / "library"), project.answers)
 
 
-def test_the_first_start_with_uv_serves_demo_data_and_the_second_one_too(fresh: BakedProject) -> None:
+@pytest.fixture(scope="module")
+def installed(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """A default project outside of any other one, with its packages, which uv keeps for other projects as well."""
     need(uv(), "uv")
-    [start, _] = commands(fresh.read("README.md"), "Start")
-    (fresh.path / ".env").unlink()
+    project = bake()
+    copy = shutil.copytree(project.path, tmp_path_factory.mktemp("installed") / "library")
+    installed = BakedProject(copy, project.answers)
+    installed.run("uv", "sync", "--quiet")
+    return installed
+
+
+def test_the_first_start_with_uv_serves_demo_data_and_the_second_one_too(installed: BakedProject) -> None:
+    [start, _] = commands(installed.read("README.md"), "Start")
+    (installed.path / ".env").unlink()
     port = str(free_port())
-    fresh.run("uv", "sync", "--quiet")
     address = f"http://127.0.0.1:{port}/api/v1/books/"
-    with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
+    with running(["sh", "-c", f"exec {start}"], installed.path, address, WEB_PORT=port):
         assert http_get(address).json()["results"][0]["title"] == "Anna Karenina"
-    assert "SECRET_KEY=" in fresh.read(".env")
-    with running(["sh", "-c", f"exec {start}"], fresh.path, address, WEB_PORT=port):
+    assert "SECRET_KEY=" in installed.read(".env")
+    with running(["sh", "-c", f"exec {start}"], installed.path, address, WEB_PORT=port):
         assert http_get(address).json()["results"][0]["title"] == "Anna Karenina"
 
 
 def test_the_start_without_uv(fresh: BakedProject) -> None:
     [_, start] = commands(fresh.read("README.md"), "Start")
+    *install, serve = start.splitlines()
+    # Downloads have no limit, unlike the start of the server.
+    fresh.run("sh", "-ec", "\n".join(install))
+    activate = install[0].rpartition(" && ")[2]
     port = str(free_port())
     address = f"http://127.0.0.1:{port}/"
-    with running(["sh", "-ec", start], fresh.path, address, WEB_PORT=port):
+    with running(["sh", "-ec", f"{activate}\n{serve}"], fresh.path, address, WEB_PORT=port):
         assert "Anna Karenina" in http_get(address).text
 
 
 def test_the_commands_of_deployment(fresh: BakedProject) -> None:
     [deploy] = commands(fresh.read("README.md"), "Deployment without containers")
     port = str(free_port())
-    variables = {"DEBUG": "false", "HTTPS": "false", "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}"}
-    with running(["sh", "-ec", deploy], fresh.path, f"http://127.0.0.1:{port}/", **variables):
+    variables: dict[str, Any] = {"DEBUG": "false", "HTTPS": "false", "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}"}
+    *prepare, serve = deploy.splitlines()
+    fresh.run("sh", "-ec", "\n".join(prepare), **variables)
+    with running(["sh", "-ec", serve], fresh.path, f"http://127.0.0.1:{port}/", **variables):
         assert http_get(f"http://127.0.0.1:{port}/").status_code == 200
 
 
@@ -148,8 +164,7 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert test.strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
-def test_the_demo_command_serves_the_default_project(tmp_path: Path) -> None:
-    need(uv(), "uv")
+def test_the_demo_command_serves_the_default_project(installed: BakedProject, tmp_path: Path) -> None:
     port = str(free_port())
     address = f"http://127.0.0.1:{port}/api/v1/books/"
     with running(["just", "demo"], ROOT, address, tmp_path / "log", WEB_PORT=port, TMPDIR=str(tmp_path)):

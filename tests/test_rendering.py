@@ -184,7 +184,8 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
         subprocess.run(command, check=False, capture_output=True).returncode == 0, "permission to mount a file system"
     )
     yield path
-    subprocess.run(["umount", str(path)], check=True)
+    # A process that still has a file open there does not keep it mounted for the others.
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 @pytest.mark.parametrize("disk", ["size=1m"], indirect=True)

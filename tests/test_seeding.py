@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from baking import Bake, BakedProject, environment, wait_until
+from baking import PATIENCE, Bake, BakedProject, environment, wait_until
 
 MANY = 10_000_000
 MORE = 2_000
@@ -20,9 +20,13 @@ def project(bake: Bake) -> BakedProject:
     return project
 
 
+def database(project: BakedProject) -> sqlite3.Connection:
+    return sqlite3.connect(project.path / "db.sqlite3", timeout=PATIENCE)
+
+
 def books(project: BakedProject) -> list[tuple[str, ...]]:
     query = "SELECT isbn, title, subtitle, author, search FROM books_book ORDER BY isbn"
-    with contextlib.closing(sqlite3.connect(project.path / "db.sqlite3")) as connection:
+    with contextlib.closing(database(project)) as connection:
         return connection.execute(query).fetchall()
 
 
@@ -30,7 +34,7 @@ def books(project: BakedProject) -> list[tuple[str, ...]]:
 def test_seeding_that_was_stopped_halfway_is_completed_by_running_it_again(
     project: BakedProject, sent: signal.Signals
 ) -> None:
-    with contextlib.closing(sqlite3.connect(project.path / "db.sqlite3")) as connection, connection:
+    with contextlib.closing(database(project)) as connection, connection:
         connection.execute("DELETE FROM books_book")
     command = ["python", "manage.py", "seed_books", "--count", str(MANY)]
     output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -39,7 +43,7 @@ def test_seeding_that_was_stopped_halfway_is_completed_by_running_it_again(
             wait_until(lambda: books(project), "the first books")
             partly = books(project)
             process.send_signal(sent)
-            printed, _ = process.communicate()
+            printed, _ = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
     assert printed == ("" if sent == signal.SIGKILL else "CommandError: Stopped. The same command adds the rest.\n")
