@@ -253,12 +253,6 @@ def full_isbn(digits: str) -> str:
     return digits + str(-(sum(map(int, digits[::2])) + 3 * sum(map(int, digits[1::2]))) % 10)
 
 
-def children(pid: int) -> list[int]:
-    """The child processes, of every thread: uv starts them from another one than its first; Linux only."""
-    threads = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for thread in threads for child in thread.read_text(encoding="utf-8").split()]
-
-
 def files(directory: Path) -> dict[str, bytes]:
     """Return the content of each file below the directory, by its path."""
     paths = [path for path in directory.rglob("*") if path.is_file()]

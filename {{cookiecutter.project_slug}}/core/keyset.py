@@ -14,15 +14,17 @@ values of this page's last row, the cursor of the previous page those of this pa
 that clients cannot change them.
 
 A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row) and an `order` (its argument for
-`order_by()`); `-key` is the key in the opposite direction. Read `paginate`, `rows_after` and `comparison` first.
+`order_by()`); `-key` is the key in the opposite direction. For a first reading, `paginate`, `rows_after` and
+`comparison` suffice.
 
 How the rows after a cursor are found depends on the list:
 
 - the keys are non-null columns of the model in one direction, the usual case: `comparison`, one comparison as above
-- the same keys, in a filtered list with an index: `filtered_rows`, which searches the next 3,000 rows, then all others
+- the same keys, in a filtered list with an index: `filtered_rows`, which looks among the next 3,000 rows first, and
+  sorts all matches only if these do not fill the page
 - other keys, such as nullable columns, relations or mixed directions: `rows_by_segments`, a query for each range of an
   index
-- no keys, as in a random ordering, an ordering by an annotation, or a union: `page_by_position`, which uses OFFSET
+- a random ordering, an ordering by an annotation, or a union: `page_by_position`, which uses OFFSET
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -146,7 +148,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     if rows is not None:
         return page_by_keys(rows, size, start, keys)
     if start.values:
-        # A list that is paged by position makes no cursor with keys.
+        # This list is paged by position, so a cursor with keys is not its own.
         raise InvalidCursorError("The cursor belongs to another list.")
     return page_by_position(queryset, size)
 
@@ -229,7 +231,7 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
-    Indexes with a condition are ignored, and so are those of unique fields, because they lack the primary key.
+    Indexes with a condition are ignored. Those of unique fields are not in `Meta.indexes`.
     """
     names = [key.column.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]
@@ -239,9 +241,9 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Lookup[Any]", count: int) -> list[Any]:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
-    The query planner assumes that matches are uniformly distributed, and may choose badly: read the whole index if
-    all matches are near the end of the ordering, or sort every match for one page if there are many. So look among
-    the next MAX_CANDIDATES rows of the index first, and sort every match only if those do not fill the page.
+    The database's query planner assumes that matches are uniformly distributed, and may choose a slow plan: read the
+    whole index if all matches are near the end of the ordering, or sort every match for one page if there are many. So
+    look among the next MAX_CANDIDATES rows of the index, and sort all matches only if these do not fill the page.
     """
     names = [key.lookup for key in keys]
     following = queryset.model._base_manager.using(queryset.db).filter(after)
@@ -297,7 +299,7 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         # No row is left after the cursor: an empty page, whose previous page is the last one. An empty list has none.
         last = KeysetCursor(start.ordering, backwards=True).encode()
         return KeysetPage([], next=None, previous=last if start.values else None)
-    # A cursor with values was made from a row of the page that the client came from: that page exists.
+    # The values of a cursor are from a row of the page that the client came from, so there is a page on that side.
     if start.backwards:
         rows.reverse()
         has_next, has_previous = bool(start.values), more
@@ -333,7 +335,7 @@ def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
 def in_total_order(rows: Any) -> Any:
     """Return the queryset with the primary key as a tie breaker if it has no keys, so that each row has a position."""
     try:
-        # Unions, groups and lists refuse the first call, slices the second: they stay as they are.
+        # Unions, `values()` and lists raise an error in the first call, slices in the second: return them unchanged.
         rows.select_related(None)
         return rows if ordering_keys(rows) else rows.order_by(*ordering_of(rows), "pk")
     except (AttributeError, NotSupportedError, TypeError):

@@ -1,13 +1,15 @@
 """The keys of an ordering: the columns that sort a queryset, each with its direction.
 
 `ordering_keys` translates what Django's `order_by()` and `Meta.ordering` accept. Keys are columns of the model, or of
-models that its foreign keys lead to: the database finds their values again in an index. Examples:
+models that its foreign keys lead to: a database can find the values of a cursor in their index. Examples:
 
-    order_by()          lookup            attribute
-    "title"             title             title
-    "user__username"    user__username    keyset_0, an annotation
+    order_by()          lookup               attribute
+    "title"             title                title
+    "user__username"    user__username       keyset_0, an annotation
+    "-permission", if Permission is ordered by ("content_type__model", "codename"): two keys, both descending
+                        permission__content_type__model, permission__codename
 
-Computed values are no keys, because they can differ between Python and the database: an average of 7/3, for example.
+Computed values cannot be keys, because Python and the database can round them differently, such as an average of 7/3.
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
 
@@ -31,7 +33,7 @@ class Key:
     descending: bool
     nulls_first: bool
     nullable: bool = True
-    # The field, if it is a column of the model's own table or of its parents'.
+    # The field of the model, also an inherited one; None for a column of a related model.
     column: Any = None
     attribute: str = ""
     # Whether the ordering has `nulls_first` or `nulls_last`. If not, the default of the database applies.
@@ -67,8 +69,8 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
 
     Returns None if keyset pagination cannot use the ordering.
     """
-    # PostgreSQL and Oracle sort null values as the largest, others as the smallest. So without an explicit order, they
-    # come first if `nulls_largest == descending`.
+    # PostgreSQL and Oracle sort nulls as the largest values, other databases as the smallest. So without an explicit
+    # order, nulls come first if `nulls_largest == descending`.
     nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
     model: Any = queryset.model
     return keys_of(model, ordering_of(queryset), nulls_largest, is_reversed(queryset))
@@ -129,7 +131,7 @@ def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
     if field is None:
         return []
     if field.is_relation and path[-1] not in {"pk", getattr(field, "attname", "")}:
-        # Django orders a relation by its model's ordering or, if there is none, by the column.
+        # Django orders by a relation in the related model's ordering or, without one, by the foreign key's column.
         related, keys = field.related_model, []
         if field.concrete and not related._meta.ordering:
             return resolve(model, replace(key, lookup="__".join([*path[:-1], field.attname])), nulls_largest)
@@ -161,6 +163,6 @@ def field_at(model: type[Model], path: Sequence[str]) -> Any:
             # A row would occur once for each related row.
             return None
         if isinstance(field, JSONField):
-            # Databases compare JSON differently from the values in it.
+            # Databases sort a JSON column differently from the values that it holds.
             return None
     return field
