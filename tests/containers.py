@@ -17,8 +17,10 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from baking import PATIENCE, Bake, BakedProject, free_port, full_isbn, need
+from baking import PATIENCE, Bake, BakedProject, environment, free_port, full_isbn, need, wait_until
 
+# Arguments of `docker compose`: start, and wait until all is healthy.
+UP = ("up", "--wait", f"--wait-timeout={PATIENCE}")
 PASSWORD = "a-long-passphrase-7"
 RATES = dict.fromkeys(("THROTTLE_ANON", "THROTTLE_USER", "THROTTLE_LOGIN"), "90000/min")
 
@@ -28,8 +30,10 @@ def web(**variables: str) -> dict[str, Any]:
     return {name: {"environment": RATES | variables} for name in ("web", "web-next")}
 
 
-# A day is a window that no test sees the end of.
+# The longest window. It ends at midnight UTC: a test that counts must notice when that comes.
 FEW_LOGINS = {"THROTTLE_LOGIN": "10/day"}
+# For web() where the database never goes away: a request waits this long for a connection, instead of ten seconds.
+PATIENT_POOL = {"POOL_TIMEOUT": str(PATIENCE)}
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +51,7 @@ class Stack:
     project: BakedProject
     port: str
     name: str
-    # What the test lays over docker-compose.yml; JSON is YAML as well.
+    # What the test lays over docker-compose.yml, after `patience`; JSON is YAML as well.
     override: dict[str, Any] = field(default_factory=dict)
     # SCRIPT_NAME.
     prefix: str = ""
@@ -61,17 +65,21 @@ class Stack:
 
     @property
     def variables(self) -> dict[str, Any]:
-        variables = {"WEB_PORT": self.port, "COMPOSE_PROJECT_NAME": self.name, "COMPOSE_PROGRESS": "plain"}
-        if self.override:
-            file = self.project.path.parent / f"{self.name}.json"
-            file.write_text(json.dumps(self.override), encoding="utf-8")
-            others = [path.name for path in self.project.path.glob("docker-compose.override.yml")]
-            variables["COMPOSE_FILE"] = ":".join(["docker-compose.yml", *others, str(file)])
-        return variables
+        files = [path.name for path in self.project.path.glob("docker-compose.override.yml")]
+        for name, content in (("patience", patience(self.project)), ("override", self.override)):
+            file = self.project.path.parent / f"{self.name}-{name}.json"
+            file.write_text(json.dumps(content), encoding="utf-8")
+            files.append(str(file))
+        return {
+            "WEB_PORT": self.port,
+            "COMPOSE_PROJECT_NAME": self.name,
+            "COMPOSE_PROGRESS": "plain",
+            "COMPOSE_FILE": ":".join(["docker-compose.yml", *files]),
+        }
 
     def up(self, *options: str, **variables: Any) -> None:
         """Start everything, and wait until the proxy responds, which has no health check."""
-        self.compose("up", "--wait", "--wait-timeout", "300", *options, **variables)
+        self.compose(*UP, *options, **variables)
         end = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(httpx.TransportError):
@@ -85,7 +93,7 @@ class Stack:
         return f"http://127.0.0.1:{self.port}{self.prefix}"
 
     def get(self, path: str = "/", **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", headers=headers, timeout=60)
+        return httpx.get(f"{self.url}{path}", headers=headers, timeout=PATIENCE)
 
     def ids(self, service: str = "web") -> list[str]:
         """The containers of a service."""
@@ -94,6 +102,19 @@ class Stack:
     def log(self, service: str = "web") -> list[dict[str, Any]]:
         """The lines of a service's log."""
         return [json.loads(line) for line in self.compose("logs", "--no-log-prefix", service).splitlines()]
+
+    def line_of(self, response: httpx.Response) -> dict[str, Any]:
+        """The line of the server's log about a request, which comes after the response."""
+        found: list[dict[str, Any]] = []
+
+        def is_there() -> bool:
+            number = response.headers["x-request-id"]
+            found.extend(line for line in self.log() if line.get("request_id") == number and "path" in line)
+            return bool(found)
+
+        wait_until(is_there, "the line of the log")
+        [line] = found
+        return line
 
     def python(self, code: str) -> str:
         return self.compose("exec", "-T", "web", "python", "manage.py", "shell", "--verbosity=0", "--command", code)
@@ -110,7 +131,7 @@ get_user_model().objects.create_superuser("tester", password="{PASSWORD}")
         answer = httpx.post(
             f"{self.url}/api/v1/auth/token/",
             json={"username": "tester", "password": PASSWORD},
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert answer.is_success, answer.text
         self.headers = {"Authorization": f"Token {answer.json()['token']}"}
@@ -118,7 +139,7 @@ get_user_model().objects.create_superuser("tester", password="{PASSWORD}")
 
     def post(self) -> httpx.Response:
         """Create a book."""
-        return httpx.post(f"{self.url}/api/v1/books/", json=new_book(), headers=self.token(), timeout=60)
+        return httpx.post(f"{self.url}/api/v1/books/", json=new_book(), headers=self.token(), timeout=PATIENCE)
 
 
 NUMBERS = itertools.count(1)
@@ -143,10 +164,29 @@ def containers(project: BakedProject, prefix: str = "", **override: Any) -> Iter
         yield stack
     except BaseException:
         sys.stdout.write(logs(stack))
+        # It must not hide why the test failed.
+        with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
+            remove(stack)
         raise
+    else:
+        remove(stack)
     finally:
         STACKS.remove(stack)
-        stack.compose("--profile=*", "down", "--volumes", "--remove-orphans", "--timeout", "3")
+
+
+def remove(stack: Stack) -> None:
+    """Remove the containers and their volumes."""
+    process = subprocess.run(
+        ["docker", "compose", "--profile=*", "down", "--volumes", "--remove-orphans", "--timeout", "3"],
+        cwd=stack.project.path,
+        env=environment(**stack.variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert process.returncode == 0, process.stdout
 
 
 def logs(stack: Stack) -> str:
@@ -190,24 +230,53 @@ def remove_images(project: BakedProject) -> None:
 
 @pytest.fixture(scope="module")
 def project(engine: None, bake: Bake) -> Iterator[BakedProject]:
-    """The default project and its image."""
+    """The default project and its image, which also reads POOL_TIMEOUT."""
     project = bake_with_lock(bake)
-    build(project)
-    yield project
-    remove_images(project)
+    project.edit(
+        "django_project/settings.py",
+        '"timeout": 10,\n        "r',
+        '"timeout": env.int("POOL_TIMEOUT", 10),\n        "r',
+    )
+    try:
+        build(project)
+        yield project
+    finally:
+        remove_images(project)
 
 
 def patient(project: BakedProject) -> dict[str, Any]:
     """The proxy's configuration, with more time to reach a container, because a busy machine starts one slowly."""
     content = yaml.safe_load(project.read("docker-compose.yml"))["configs"]["Caddyfile"]["content"]
-    assert content.count("lb_try_duration 30s") == 1
-    return {"Caddyfile": {"content": content.replace("lb_try_duration 30s", "lb_try_duration 300s")}}
+    for limit in ("lb_try_duration", "response_header_timeout"):
+        assert content.count(f"{limit} 30s") == 1
+        content = content.replace(f"{limit} 30s", f"{limit} {PATIENCE}s")
+    return {"Caddyfile": {"content": content}}
+
+
+def patience(project: BakedProject) -> dict[str, Any]:
+    """What every test lays over docker-compose.yml, so that no limit of the product ends what a busy machine does."""
+    healthy = {"healthcheck": {"timeout": f"{PATIENCE}s", "start_period": f"{PATIENCE}s", "retries": 1000}}
+    server = healthy | {
+        "stop_grace_period": f"{PATIENCE}s",
+        "environment": {
+            "GUNICORN_CMD_ARGS": f"--timeout {PATIENCE} --graceful-timeout {PATIENCE - 10}",
+            "STATEMENT_TIMEOUT": "0",
+        },
+    }
+    services = {"db": healthy, "cache": healthy, "web": server, "web-next": server}
+    return {"services": services, "configs": patient(project)}
+
+
+def patient_deploy(project: BakedProject) -> None:
+    """Let deploy.sh wait longer for a container that becomes healthy or ready."""
+    project.edit("deploy.sh", "--wait-timeout 120", f"--wait-timeout {PATIENCE}")
+    project.edit("deploy.sh", "timeout=20", f"timeout={PATIENCE}")
 
 
 @pytest.fixture(scope="module")
 def stack(project: BakedProject) -> Iterator[Stack]:
     """The running containers that the tests of a module share; a test that changes them restores them."""
-    with containers(project, services=web(), configs=patient(project)) as stack:
+    with containers(project, services=web(**PATIENT_POOL)) as stack:
         stack.up()
         yield stack
 
@@ -255,7 +324,7 @@ def loading(stack: Stack, pause: float = 0.05) -> Iterator[Responses]:
             responses.acknowledged.add(book["isbn"])
 
     def send(method: str) -> None:
-        with httpx.Client(base_url=stack.url, timeout=300) as client:
+        with httpx.Client(base_url=stack.url, timeout=PATIENCE) as client:
             while True:
                 try:
                     read(client) if method == "GET" else write(client)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from baking import environment, need
+from baking import PATIENCE, HTTPClient, environment, http_get, need
 from containers import new_book
 
 # https://www.rfc-editor.org/rfc/rfc2544: for tests of networks, so that no machine has its own address there.
@@ -37,11 +37,11 @@ def run(*command: str, check: bool = True) -> str:
     return process.stdout
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 300) -> None:
-    """Return when the condition is true; fail after some seconds."""
-    end = time.monotonic() + seconds
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Return when the condition is true; fail if it never is."""
+    end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        assert time.monotonic() < end, f"not within {PATIENCE} s: {what}"
         time.sleep(0.2)
 
 
@@ -62,8 +62,29 @@ class Node:
     def docker(self, *arguments: str, check: bool = True) -> str:
         return run("docker", "--host", self.socket, *arguments, check=check).strip()
 
+    def ask(self, *arguments: str) -> str:
+        """What a manager responds. Without a leader it refuses, for seconds."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.docker(*arguments)
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.2)
+
     def is_up(self) -> bool:
         return "Server Version" in self.docker("info", check=False)
+
+    def is_manager(self) -> bool:
+        return self.docker("info", "--format={{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}") == "active true"
+
+    def responds(self) -> bool:
+        """Whether there is a response by HTTP, whatever it is."""
+        with contextlib.suppress(httpx.TransportError):
+            http_get(f"http://{self.address}/")
+            return True
+        return False
 
     def unplug(self) -> None:
         """Let the machine vanish: it gets and sends nothing any more."""
@@ -112,8 +133,8 @@ def engines(count: int = 3) -> Iterator[list[Node]]:
         stack.callback(run, "ip", "link", "delete", name, check=False)
         run("ip", "address", "add", f"{hosts[0]}/24", "dev", name)
         run("ip", "link", "set", name, "up")
-        run("iptables", "-I", *forwarding)
-        stack.callback(run, "iptables", "-D", *forwarding, check=False)
+        run("iptables", "--wait", "-I", *forwarding)
+        stack.callback(run, "iptables", "--wait", "-D", *forwarding, check=False)
         nodes = [Node(f"node{n}", str(hosts[n]), f"{name}{n}", directory / str(n)) for n in range(1, count + 1)]
         for node in nodes:
             start_engine(node, name, program, stack)
@@ -179,10 +200,16 @@ def remove(directory: Path, control_group: str) -> None:
 def join(nodes: list[Node]) -> None:
     """Join the engines as a swarm of managers."""
     first, *others = nodes
-    first.docker("swarm", "init", "--advertise-addr", first.address)
-    token = first.docker("swarm", "join-token", "--quiet", "manager")
+    enter(first, "init")
+    token = first.ask("swarm", "join-token", "--quiet", "manager")
     for node in others:
-        node.docker("swarm", "join", "--advertise-addr", node.address, "--token", token, f"{first.address}:2377")
+        enter(node, "join", "--token", token, f"{first.address}:2377")
+
+
+def enter(node: Node, *command: str) -> None:
+    """Make the node a manager. Docker continues in the background if that takes it longer than twenty seconds."""
+    output = node.docker("swarm", command[0], "--advertise-addr", node.address, *command[1:], check=False)
+    wait_until(node.is_manager, f"a manager: {output}")
 
 
 def load_images(nodes: list[Node], *images: str) -> None:
@@ -225,11 +252,11 @@ class Load:
     def wait_for(self, count: int) -> None:
         """Wait until the clients have sent so many requests from now on."""
         goal = len(self.requests) + count
-        wait_until(lambda: len(self.requests) >= goal, f"{count} requests")
+        while len(self.requests) < goal:
+            self.wait_for_more_than(len(self.requests))
 
-
-# No more than these, if a test hangs.
-MAX_REQUESTS = 30_000
+    def wait_for_more_than(self, count: int) -> None:
+        wait_until(lambda: len(self.requests) > count, "another request")
 
 
 @contextlib.contextmanager
@@ -248,14 +275,14 @@ def clients(nodes: list[Node], headers: dict[str, str]) -> Iterator[Load]:
         return status
 
     def run_client(method: str) -> None:
-        with httpx.Client(timeout=60) as client:
+        with HTTPClient() as client:
             for node in itertools.cycle(nodes):
                 try:
                     status: int | str = send(method, client, node)
                 except httpx.HTTPError as error:
                     status = repr(error)
                 load.requests.append(Request(method, status))
-                if load.stop.wait(0.002) or len(load.requests) >= MAX_REQUESTS:
+                if load.stop.wait(0.002):
                     return
 
     threads = [threading.Thread(target=run_client, args=(method,)) for method in ("GET", "GET", "POST", "POST")]

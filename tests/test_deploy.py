@@ -4,13 +4,15 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from baking import BakedProject, environment
-from containers import Stack, build, containers, loading, stored, web
+from baking import PATIENCE, BakedProject, environment, wait_until
+from containers import PATIENT_POOL, Stack, build, containers, loading, patient_deploy, stored, web
 
 DONE = "The new version is serving."
 # The proxy's file that names the service.
@@ -20,8 +22,9 @@ UPSTREAM = "/etc/caddy/upstream"
 @pytest.fixture(scope="module")
 def stack(project: BakedProject) -> Iterator[Stack]:
     """Running containers below a path."""
-    path = {"SCRIPT_NAME": "/library"}
-    with containers(project, prefix="/library", services=web(**path)) as stack:
+    patient_deploy(project)
+    variables = {"SCRIPT_NAME": "/library"} | PATIENT_POOL
+    with containers(project, prefix="/library", services=web(**variables)) as stack:
         stack.up()
         yield stack
 
@@ -96,40 +99,72 @@ def test_a_broken_version_leaves_the_old_one_serving(stack: Stack, broken: tuple
     assert responses.acknowledged <= stored(stack)
 
 
-def test_ctrl_c_goes_back_to_the_old_version(stack: Stack) -> None:
-    before = stack.ids()
-    with (
-        loading(stack) as responses,
-        # As in a terminal, the script and what it runs are a group of processes, which gets the signal.
-        subprocess.Popen(
+# The program sleep: the first call says that it has begun and never ends, the others are as usual.
+SLEEP = """#!/bin/sh
+mkdir "$SLEEPING" 2> /dev/null && exec {sleep} infinity
+exec {sleep} "$@"
+"""
+
+
+@contextlib.contextmanager
+def deploying(stack: Stack, log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A deployment that writes to this file, and ends with the block.
+
+    As in a terminal, the script and what it runs are a group of processes, which gets the signals.
+    """
+    with log.open("w") as output:
+        process = subprocess.Popen(
             ["sh", "deploy.sh"],
             cwd=stack.project.path,
-            env=environment(**stack.variables),
-            stdout=subprocess.PIPE,
+            env=environment(**stack.variables, **variables),
+            stdout=output,
             stderr=subprocess.STDOUT,
-            text=True,
             start_new_session=True,
-        ) as process,
-    ):
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def test_ctrl_c_goes_back_to_the_old_version(stack: Stack, tmp_path: Path) -> None:
+    before = stack.ids()
+    program, sleeping, log = tmp_path / "bin" / "sleep", tmp_path / "sleeping", tmp_path / "log"
+    program.parent.mkdir()
+    program.write_text(SLEEP.format(sleep=shutil.which("sleep")), encoding="utf-8")
+    program.chmod(0o755)
+    path = f"{program.parent}:{environment()['PATH']}"
+    with loading(stack) as responses, deploying(stack, log, PATH=path, SLEEPING=str(sleeping)) as process:
         # When it is hardest: requests go to the new version already.
-        stack.compose("exec", "-T", "proxy", "sh", "-c", f"until grep -q next {UPSTREAM}; do sleep 0.1; done")
+        wait_until(lambda: sleeping.exists() or process.poll() is not None, "the switch to the new version", log)
+        assert stack.compose("exec", "-T", "proxy", "cat", UPSTREAM).strip() == "web-next", log.read_text()
+        responses.wait_for_more()
         os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=300)
-    assert process.returncode == 1
-    check_the_old_version(stack, before, output)
+        assert process.wait(PATIENCE) == 1, log.read_text()
+    check_the_old_version(stack, before, log.read_text())
     assert set(responses.statuses) == {("GET", 200), ("POST", 201)}
 
 
 def test_a_second_deployment_at_once_is_refused(stack: Stack) -> None:
     with (stack.project.path / "deploy.sh").open() as first:
-        fcntl.flock(first, fcntl.LOCK_EX)
+
+        def locks() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            return False
+
+        # A program that an earlier deployment has left would hold the lock.
+        wait_until(locks, "the lock of deploy.sh")
         output = deploy(stack, status=1)
     assert output == "The deployment failed: another deployment is running. Try again after it.\n"
 
 
 def test_an_interrupted_deployment_is_finished_by_the_next_one(stack: Stack) -> None:
     # As if the first one had been killed after it had switched the proxy.
-    stack.compose("up", "--detach", "--wait", "--no-deps", "web-next")
+    stack.compose("up", "--detach", "--wait", "--wait-timeout", str(PATIENCE), "--no-deps", "web-next")
     stack.compose("exec", "-T", "proxy", "sh", "-c", f"echo web-next > {UPSTREAM}")
     stack.compose("stop", "web")
     assert stack.get("/").status_code == 200

@@ -4,15 +4,13 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from baking import PATIENCE, BakedProject, need
-from containers import Stack, containers, web
+from baking import PATIENCE, BakedProject, need, wait_until
+from containers import UP, Stack, containers, patient, web
 
 # Caddy gives a name below localhost a certificate of its own authority.
 LOCAL = "library.localhost"
@@ -24,23 +22,33 @@ PUBLIC = "library.example"
 def local(stack: Stack) -> Iterator[Stack]:
     """Running containers without a domain; ports 80 and 443 are free again after the test."""
     yield stack
+    stack.override.pop("configs", None)
     stack.compose("rm", "--stop", "--force", "https", DOMAIN=LOCAL)
 
 
 def curl(domain: str, authority: Path, *arguments: str) -> str:
-    """What curl prints; the domain is this machine's, and certificates are those of this authority."""
+    """What curl prints; the domain is this machine's, and certificates are those of this authority.
+
+    It tries again until PATIENCE, because a proxy that was just started does not listen yet.
+    """
     names = [option for port in (80, 443) for option in ("--resolve", f"{domain}:{port}:127.0.0.1")]
-    command = ["curl", "--silent", "--show-error", "--cacert", str(authority), *names, *arguments]
-    process = subprocess.run(command, check=False, capture_output=True, text=True)
+    limits = ["--max-time", "--retry-max-time", "--retry"]
+    retries = [*(text for limit in limits for text in (limit, str(PATIENCE))), "--retry-delay", "1"]
+    command = ["curl", "--silent", "--show-error", "--retry-all-errors", *retries, "--cacert", str(authority)]
+    process = subprocess.run([*command, *names, *arguments], check=False, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return process.stdout
 
 
 def wait_for_log(stack: Stack, service: str, text: str, **variables: Any) -> None:
-    end = time.monotonic() + PATIENCE
-    while text not in (log := stack.compose("logs", "--no-log-prefix", service, **variables)):
-        assert time.monotonic() < end, log
-        time.sleep(0.5)
+    wait_until(lambda: text in stack.compose("logs", "--no-log-prefix", service, **variables), f"{text!r} in the log")
+
+
+def with_options(project: BakedProject, *options: str) -> dict[str, Any]:
+    """The proxy's configuration with these global options."""
+    content = patient(project)["Caddyfile"]["content"]
+    assert content.startswith("{\n")
+    return {"Caddyfile": {"content": "\n".join(["{", *options, content.removeprefix("{\n")])}}
 
 
 def test_a_domain_alone_switches_https_on(local: Stack) -> None:
@@ -61,11 +69,13 @@ def test_a_domain_alone_switches_https_on(local: Stack) -> None:
 
 
 def test_without_its_ports_or_a_certificate_the_stack_serves_locally(local: Stack) -> None:
+    local.up("web", "proxy", DOMAIN=LOCAL)
     with socket.create_server(("0.0.0.0", 443)):
-        output = local.compose("up", "--wait", status=1, DOMAIN=LOCAL)
+        output = local.compose(*UP, status=1, DOMAIN=LOCAL)
         assert re.search("443.*(address already in use|port is already allocated)", output)
         assert local.get("/").status_code == 200
-    # A name that is never registered, so no authority can find it.
+    # No authority responds, and none could find a name that is never registered.
+    local.override["configs"] = with_options(local.project, "  acme_ca https://127.0.0.1:1/directory")
     local.up(DOMAIN="library.invalid")
     assert local.get("/").status_code == 200
     wait_for_log(local, "https", "could not get certificate", DOMAIN="library.invalid")
@@ -89,9 +99,7 @@ def acme(project: BakedProject, tmp_path: Path) -> Iterator[Stack]:
     certificate += ["-addext", "subjectAltName=DNS:pebble", "-keyout", "pebble.key", "-out", "pebble.crt"]
     subprocess.run(certificate, cwd=folder, check=True, capture_output=True)
     (folder / "pebble.key").chmod(0o644)
-    caddyfile = yaml.safe_load(project.read("docker-compose.yml"))["configs"]["Caddyfile"]["content"]
-    assert caddyfile.startswith("{\n")
-    options = "{\n  acme_ca https://pebble:14000/dir\n  acme_ca_root /acme/pebble.crt\n"
+    options = ("  acme_ca https://pebble:14000/dir", "  acme_ca_root /acme/pebble.crt")
     mount = {"volumes": [f"{folder}:/acme:ro"]}
     server = {
         "image": "caddy:2",
@@ -102,8 +110,7 @@ def acme(project: BakedProject, tmp_path: Path) -> Iterator[Stack]:
     }
     names = {"networks": {"default": {"aliases": [PUBLIC]}}}
     services = web() | {"pebble": server, "proxy": mount, "https": mount | names}
-    configs = {"Caddyfile": {"content": options + caddyfile.removeprefix("{\n")}}
-    with containers(project, services=services, configs=configs) as stack:
+    with containers(project, services=services, configs=with_options(project, *options)) as stack:
         yield stack
 
 

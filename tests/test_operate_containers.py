@@ -3,15 +3,14 @@
 import json
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from baking import AUTHOR, PATIENCE, TEMPLATE, TIMEOUT, Bake, BakedProject, full_isbn
-from containers import PASSWORD, Stack, bake_with_lock, build, containers, remove_images, web
+from baking import AUTHOR, TEMPLATE, TIMEOUT, Bake, BakedProject, full_isbn, wait_until
+from containers import PASSWORD, Stack, bake_with_lock, build, containers, patient_deploy, remove_images, web
 from documents import OPERATE, block, blocks
 
 PAGE = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
@@ -43,9 +42,12 @@ def owned(bake: Bake) -> BakedProject:
 @pytest.fixture(scope="module")
 def project(engine: None, bake: Bake) -> Iterator[BakedProject]:
     project = owned(bake)
-    build(project)
-    yield project
-    remove_images(project)
+    patient_deploy(project)
+    try:
+        build(project)
+        yield project
+    finally:
+        remove_images(project)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +135,7 @@ def test_the_command_for_an_upload_changes_a_book(
     (stack.project.path / "report.pdf").unlink()
     assert stack.get(httpx.URL(changed["attachment"]).path).content == b"%PDF-1.7"
     url = f"{stack.url}/api/v1/books/{book['id']}/"
-    removed = httpx.patch(url, json={"attachment": None}, headers=token, timeout=60)
+    removed = httpx.patch(url, json={"attachment": None}, headers=token, timeout=TIMEOUT)
     assert (removed.status_code, removed.json()["attachment"]) == (200, None)
 
 
@@ -199,17 +201,19 @@ def test_the_worker_runs_tasks_also_after_the_command_that_replaces_it(
 ) -> None:
     follow(blocks(stack.project, "Background tasks")[-1])
     number = stack.python(f"{COUNT}print(count_users.enqueue().id)").strip()
-    end = time.monotonic() + PATIENCE
-    while (status := stack.python(f"{COUNT}print(count_users.get_result('{number}').status)").strip()) != "SUCCESSFUL":
-        assert time.monotonic() < end, status
-        time.sleep(0.2)
+    status = f"{COUNT}print(count_users.get_result('{number}').status)"
+    wait_until(lambda: stack.python(status).strip() == "SUCCESSFUL", "the task has run")
     assert int(stack.python(f"{COUNT}print(count_users.get_result('{number}').return_value)")) > 0
 
 
 def test_the_log_of_failed_requests_is_as_the_page_shows(stack: Stack, follow: Callable[[str], str]) -> None:
     stack.compose("stop", "db")
-    assert stack.get("/health/ready").status_code == 503
-    stack.compose("start", "db")
+    try:
+        response = stack.get("/health/ready")
+    finally:
+        stack.compose("start", "db")
+    assert response.status_code == 503
+    stack.line_of(response)
     [(command, expected)] = re.findall(r"```console\n\$ (.*)\n(.*)\n```", stack.project.read(OPERATE))
     line = json.loads(follow(command).splitlines()[-1])
     assert line["status"] == 503
