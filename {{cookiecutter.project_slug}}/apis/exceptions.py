@@ -231,11 +231,11 @@ class ProblemMiddleware:
         status = response.status_code
         if not request.path_info.startswith(PREFIX) or status < HTTPStatus.BAD_REQUEST:
             return response
-        # Keep what views of DRF and JSON views have made and, with DEBUG, the page with the traceback.
-        by_view = hasattr(response, "accepted_renderer") or not response.get("Content-Type", "").startswith(
-            "text/html"
-        )
-        if by_view or response.streaming or (settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        is_page = response.get("Content-Type", "").startswith("text/html") and not response.streaming
+        # Keep pages of DRF, what other views have made for programs and, with DEBUG, the page with the traceback.
+        if hasattr(response, "accepted_renderer") or not is_page:
+            return response
+        if settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return response
         response.content = json.dumps(problem(status, *self.TEXTS.get(status, self.UNKNOWN)))
         response.headers["Content-Type"], response.headers["Content-Length"] = MEDIA_TYPE, str(len(response.content))

@@ -12,7 +12,7 @@ from django_filters import IsoDateTimeFilter
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.exceptions import ValidationError
-from rest_framework.filters import BaseFilterBackend, SearchFilter
+from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.versioning import QueryParameterVersioning
@@ -63,8 +63,7 @@ def parameters_without_filtersets(view: Any) -> set[str]:
     if view.versioning_class and issubclass(view.versioning_class, QueryParameterVersioning):
         known.add(view.versioning_class.version_param)
     for part in filter(None, [*view.filter_backends, view.pagination_class]):
-        searches = not issubclass(part, SearchFilter) or part().get_search_fields(view, view.request)
-        if hasattr(part, "get_schema_operation_parameters") and searches:
+        if hasattr(part, "get_schema_operation_parameters"):
             known |= {parameter["name"] for parameter in part().get_schema_operation_parameters(view)}
     return known - {None}
 

@@ -127,13 +127,7 @@ def test_the_etag_of_a_write_is_that_of_the_stored_row(as_editor, mount, setting
 
     # DRF gives the row a time in this zone, and the database returns it in UTC.
     settings.TIME_ZONE = "Europe/Berlin"
-    mount(
-        users=type(
-            "UserViewSet",
-            (ConditionalModelViewSet,),
-            {"queryset": User.objects.all(), "serializer_class": UserSerializer},
-        )
-    )
+    mount(users=variant(queryset=User.objects.all(), serializer_class=UserSerializer))
     sent = {"username": "new", "date_joined": "2026-01-01T00:00:00Z"}
     created = as_editor("POST", "/api/v1/users/", sent, status=201)
     url = f"/api/v1/users/{created['id']}/"
