@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from django import forms
@@ -21,6 +22,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import Resolver404
 from rest_framework.exceptions import APIException, NotFound, PermissionDenied, Throttled, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -84,7 +86,8 @@ def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | 
     """Return the body of an error response: a problem details object."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        # "Error" for a status that no standard defines.
+        "title": responses.get(status, "Error"),
         "status": status,
         "code": code,
         "detail": detail,
@@ -96,7 +99,7 @@ def problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | 
 
 
 def is_single(details: Any) -> bool:
-    """Whether these details, of `get_full_details()`, are of a single error: its message and code."""
+    """Whether this part of `get_full_details()` is a single error, with `message` and `code`."""
     return isinstance(details, dict) and isinstance(details.get("message"), str)
 
 
@@ -117,7 +120,7 @@ def field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 def model_errors(error: DjangoValidationError) -> ValidationError:
     """Convert Django's ValidationError, such as from `full_clean()`, to DRF's, with the same fields and codes."""
-    # A form has the codes of the errors by field, which the exception itself has no documented way to tell.
+    # The exception has no documented way to get the codes of the errors by field; a form has.
     form = forms.Form({})
     form.fields.update({name: forms.Field(required=False) for name in getattr(error, "message_dict", ())})
     form.add_error(None, error)
@@ -140,13 +143,18 @@ def is_conflict(error: IntegrityError) -> bool:
     return isinstance(error, ProtectedError | RestrictedError) or code in TAKEN
 
 
+def is_wrong_sql(error: Exception) -> bool:
+    """Whether SQLite cannot run the statement, because a table is missing, for example: the database is there."""
+    return getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_ERROR"
+
+
 def translate(error: Exception) -> Exception:
     """Translate errors of Django and of this project into DRF's; return any other error unchanged."""
     translated: Exception = error
     match error:
         case IntegrityError() if is_conflict(error):
             translated = Conflict()
-        case OperationalError() | InterfaceError():
+        case OperationalError() | InterfaceError() if not is_wrong_sql(error):
             logger.error("The database is unavailable, or timed out.", exc_info=error)
             translated = Unavailable()
         case DataError():
@@ -155,6 +163,9 @@ def translate(error: Exception) -> Exception:
             translated = ValidationError("A value is out of range, or has characters that cannot be stored.")
         case DjangoValidationError():
             translated = model_errors(error)
+        case Resolver404():
+            # Its arguments are the URLconf.
+            translated = NotFound()
         case Http404():
             translated = NotFound(*error.args)
         case DjangoPermissionDenied():
@@ -172,7 +183,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     response = drf_exception_handler(exception, context)
     if response is None or not isinstance(exception, APIException):
         return None
-    # An exception of a project's own may have set `detail` to a plain string: give it a code.
+    # A custom exception may set `detail` to a plain string, which has no code: add one.
     details: Any = APIException(exception.detail, exception.default_code).get_full_details()
     if is_single(details):
         response.data = problem(response.status_code, details["code"], details["message"])
@@ -182,7 +193,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         if isinstance(exception, ValidationError):
             detail = "The request has errors."
             # A validator has found the conflict before the database did.
-            if errors and all(error["code"] == "unique" for error in errors):
+            if errors and all(error["code"] in {"unique", "unique_together"} for error in errors):
                 response.status_code = HTTPStatus.CONFLICT
                 code, detail = Conflict.default_code, Conflict.default_detail
         response.data = problem(response.status_code, code, detail, errors)
@@ -212,7 +223,7 @@ class ProblemMiddleware:
 
     TEXTS = {
         400: ("bad_request", "The server could not understand this request."),
-        403: ("permission_denied", "The request is refused: its CSRF token or its origin is wrong."),
+        403: ("permission_denied", "This request is not allowed, or its CSRF token or origin is wrong."),
         404: ("not_found", "There is no resource at this URL."),
         405: ("method_not_allowed", "This URL does not allow this method."),
         411: ("length_required", "Send Content-Length: chunked bodies are not supported."),
@@ -221,7 +232,8 @@ class ProblemMiddleware:
         415: ("unsupported_media_type", "Send text as UTF-8: the Content-Type header names another charset."),
         429: ("throttled", "There were too many requests."),
     }
-    UNKNOWN = ("error", "An unexpected error occurred. It was logged.")
+    OTHER = ("error", "The request failed.")
+    UNEXPECTED = ("error", "An unexpected error occurred. It was logged.")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -237,7 +249,8 @@ class ProblemMiddleware:
             return response
         if settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return response
-        response.content = json.dumps(problem(status, *self.TEXTS.get(status, self.UNKNOWN)))
+        other = self.UNEXPECTED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self.OTHER
+        response.content = json.dumps(problem(status, *self.TEXTS.get(status, other)))
         response.headers["Content-Type"], response.headers["Content-Length"] = MEDIA_TYPE, str(len(response.content))
         # It belongs to the page that was replaced.
         response.headers.pop("ETag", None)

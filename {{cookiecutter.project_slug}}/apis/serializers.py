@@ -101,7 +101,7 @@ class ColumnsSerializer:
         """Return a `values()` queryset with the columns of the fields and of the ordering."""
         keys = ordering_keys(queryset) or ()
         # With the primary key, `distinct()` merges no rows.
-        names = {self.model._meta.pk_fields[0].attname, *(key.attribute for key in keys if key.column)}
+        names = {field.attname for field in self.model._meta.pk_fields} | {key.attribute for key in keys if key.column}
         ordered: QuerySet[Any] = in_total_order(queryset)
         return ordered.values(*names, *(column for _, _, column in self.fields))
 

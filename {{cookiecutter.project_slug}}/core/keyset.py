@@ -14,8 +14,8 @@ values of this page's last row, the cursor of the previous page those of this pa
 that clients cannot change them.
 
 A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row) and an `order` (its argument for
-`order_by()`); `-key` is the key in the opposite direction. For a first reading, `paginate`, `rows_after` and
-`comparison` suffice.
+`order_by()`); `-key` is the key in the opposite direction. For a first reading, `paginate`, `rows_after` (which
+`rows_by_keys` calls), `comparison` and `page_by_keys` suffice.
 
 How the rows after a cursor are found depends on the list:
 
@@ -125,7 +125,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - what has no keys: Python lists, the random ordering `?`, annotations, expressions, JSON
+    - what has no keys: Python lists, the random ordering `?`, annotations, expressions, JSON, windows, DISTINCT ON
     - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
@@ -199,7 +199,7 @@ def rows_after(
     after = comparison(keys, values) if values else Q()
     if filtered and has_index(queryset.model, keys):
         return filtered_rows(queryset, keys, after, count)
-    return list((queryset.filter(after) if values else queryset)[:count])
+    return list(queryset.filter(after)[:count])
 
 
 def one_comparison_suffices(keys: Sequence[Key]) -> bool:
@@ -231,11 +231,18 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
-    Indexes with a condition are ignored. Those of unique fields are not in `Meta.indexes`.
+    Indexes with a condition are ignored, and columns with a collation, which `filtered_rows` would drop. Indexes of
+    unique fields are not in `Meta.indexes`.
     """
+    if any(getattr(key.column, "db_collation", None) for key in keys):
+        return False
     names = [key.column.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]
-    return names == [model._meta.pk_fields[0].name] or names in indexed or [f"-{name}" for name in names] in indexed
+    return (
+        names == [field.name for field in model._meta.pk_fields]
+        or names in indexed
+        or [f"-{name}" for name in names] in indexed
+    )
 
 
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Lookup[Any]", count: int) -> list[Any]:
@@ -248,7 +255,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Look
     names = [key.lookup for key in keys]
     following = queryset.model._base_manager.using(queryset.db).filter(after)
     ordered = following.order_by(*(key.order for key in keys)).values_list(*names)
-    # The first row after the next MAX_CANDIDATES, or None if there are fewer.
+    # The first row after the next MAX_CANDIDATES, or None if there is none.
     edge = ordered[MAX_CANDIDATES : MAX_CANDIDATES + 1].first()
     matching = queryset.filter(after)
     if edge is None:
@@ -333,9 +340,9 @@ def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
 
 
 def in_total_order(rows: Any) -> Any:
-    """Return the queryset with the primary key as a tie breaker if it has no keys, so that each row has a position."""
+    """Return the queryset, where it has no keys with the primary key as a tie breaker, if Django allows it."""
     try:
-        # Unions, `values()` and lists raise an error in the first call, slices in the second: return them unchanged.
+        # `select_related` raises an error for unions, `values()` and lists, `order_by` for slices: keep them as given.
         rows.select_related(None)
         return rows if ordering_keys(rows) else rows.order_by(*ordering_of(rows), "pk")
     except (AttributeError, NotSupportedError, TypeError):

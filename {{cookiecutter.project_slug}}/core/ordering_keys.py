@@ -1,15 +1,16 @@
 """The keys of an ordering: the columns that sort a queryset, each with its direction.
 
+Read `core/keyset.py` first: a page starts after a row, which its cursor describes by the values of the keys.
 `ordering_keys` translates what Django's `order_by()` and `Meta.ordering` accept. Keys are columns of the model, or of
-models that its foreign keys lead to: a database can find the values of a cursor in their index. Examples:
+models that its foreign keys lead to: an index on them finds where a page starts. Examples:
 
-    order_by()          lookup               attribute
-    "title"             title                title
-    "user__username"    user__username       keyset_0, an annotation
-    "-permission", if Permission is ordered by ("content_type__model", "codename"): two keys, both descending
-                        permission__content_type__model, permission__codename
+    order_by()          lookup            attribute
+    "title"             title             title
+    "user__username"    user__username    keyset_0, an annotation
+    "-article"          article__title    keyset_0, if the model of `article` is ordered by ("title", "id")
+                        article__id       keyset_1, both descending
 
-Computed values cannot be keys, because Python and the database can round them differently, such as an average of 7/3.
+Computed values, such as an average of 7/3, cannot be keys: Python and the database can round them differently.
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
 
@@ -19,10 +20,28 @@ from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db import connections
-from django.db.models import F, JSONField, Model, OrderBy, Q, QuerySet
+from django.db import connections, models
+from django.db.models import F, Model, OrderBy, Q, QuerySet
 
-from core.queryset_ordering import is_reversed, ordering_of
+from core.queryset_ordering import depends_on_all_rows, is_reversed, ordering_of
+
+# Fields whose values a cursor can hold, and filters compare as the database sorts them.
+KEY_FIELDS = (
+    models.BooleanField,
+    models.CharField,
+    models.DateField,
+    models.DecimalField,
+    models.DurationField,
+    models.FloatField,
+    models.ForeignKey,
+    models.GenericIPAddressField,
+    models.IntegerField,
+    models.TextField,
+    models.TimeField,
+    models.UUIDField,
+)
+# More digits than SQLite, which stores decimals as floating-point numbers, returns as they were.
+EXACT_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -52,6 +71,7 @@ class Key:
         return F(self.lookup).desc(**nulls) if self.descending else F(self.lookup).asc(**nulls)
 
     def equal(self, value: Any) -> Q:
+        """Return the condition for the rows with this value, which may be None."""
         return Q(**({f"{self.lookup}__isnull": True} if value is None else {self.lookup: value}))
 
     def beyond(self, value: Any) -> Iterator[Q]:
@@ -69,10 +89,12 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
 
     Returns None if keyset pagination cannot use the ordering.
     """
-    # PostgreSQL and Oracle sort nulls as the largest values, other databases as the smallest. So without an explicit
-    # order, nulls come first if `nulls_largest == descending`.
+    # PostgreSQL and Oracle sort nulls as the largest values, other databases as the smallest. So without
+    # `nulls_first` or `nulls_last`, nulls come first if `nulls_largest == descending`.
     nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
     model: Any = queryset.model
+    if depends_on_all_rows(queryset):
+        return None
     return keys_of(model, ordering_of(queryset), nulls_largest, is_reversed(queryset))
 
 
@@ -85,11 +107,11 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
         if not found:
             return None
         keys += found
-    pk = model._meta.pk_fields[0]
-    if not any(key.column is pk for key in keys):
-        # The primary key follows the direction of the key before it, so that one index covers both.
-        descending = bool(keys) and keys[-1].descending
-        keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
+    # The primary key follows the direction of the key before it, so that one index covers both.
+    descending = bool(keys) and keys[-1].descending
+    for pk in model._meta.pk_fields:
+        if not any(key.column is pk for key in keys):
+            keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
     if backwards:
         keys = [-key for key in keys]
     return tuple(
@@ -106,14 +128,15 @@ def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool 
     """
     descending, nulls_first = flipped, None
     if isinstance(item, OrderBy):
-        descending = item.descending != flipped
+        # Django does not reverse these.
+        descending = item.descending
         if item.nulls_first or item.nulls_last:
-            nulls_first = bool(item.nulls_first) != flipped
+            nulls_first = bool(item.nulls_first)
         item = item.expression
     elif isinstance(item, str):
         descending = item.startswith("-") != flipped
         item = F(item.lstrip("+-"))
-    if not isinstance(item, F):
+    if type(item) is not F:
         return []
     key = Key(
         lookup=getattr(item, "name", ""),
@@ -149,20 +172,19 @@ def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
 
 
 def field_at(model: type[Model], path: Sequence[str]) -> Any:
-    """Return the field at the end of the path, or None if its values are no keys."""
+    """Return the field at the end of the path, or None if it cannot be a key."""
     field: Any = None
     within: Any = model
     for name in path:
         try:
-            field = within._meta.pk_fields[0] if name == "pk" else within._meta.get_field(name)
-        except (AttributeError, FieldDoesNotExist):
-            # An annotation, a transform such as `created_at__year`, or "?".
+            [field] = within._meta.pk_fields if name == "pk" else [within._meta.get_field(name)]
+        except (AttributeError, FieldDoesNotExist, ValueError):
+            # An annotation, a transform such as `created_at__year`, "?", or a primary key of several fields.
             return None
         within = field.related_model if field.is_relation else None
         if field.is_relation and (within is None or field.one_to_many or field.many_to_many):
             # A row would occur once for each related row.
             return None
-        if isinstance(field, JSONField):
-            # Databases sort a JSON column differently from the values that it holds.
-            return None
-    return field
+    if not field.is_relation and not isinstance(field, KEY_FIELDS):
+        return None
+    return None if isinstance(field, models.DecimalField) and field.max_digits > EXACT_DIGITS else field

@@ -18,6 +18,12 @@ def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
     return tuple(queryset.model._meta.ordering) if queryset.ordered else ()
 
 
+def depends_on_all_rows(queryset: QuerySet[Any]) -> bool:
+    """Return whether a filter would change the other rows, too: with `distinct("field")`, or a window function."""
+    windows = any(annotation.contains_over_clause for annotation in queryset.query.annotations.values())
+    return windows or bool(queryset.query.distinct_fields)
+
+
 def is_reversed(queryset: QuerySet[Any]) -> bool:
     """Return whether `reverse()` reverses the ordering, which `order_by` alone does not undo."""
     return not queryset.query.standard_ordering

@@ -69,6 +69,8 @@ class SearchField(models.TextField):
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
+        if isinstance(sources, str):
+            raise TypeError(f'Write sources=("{sources}",): they are a tuple.')
         self.sources = sources
         super().__init__(*args, **{"editable": False, "default": "", **kwargs})
 

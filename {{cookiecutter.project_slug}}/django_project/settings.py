@@ -99,18 +99,23 @@ INSTALLED_APPS = [
 
 # The order matters: a request passes from the first to the last, its response the other way.
 MIDDLEWARE = [
+    # An id for each request, in the log and in the header `X-Request-ID`.
     "core.middleware.RequestIDMiddleware",
+    # Health probes, for any host name and without a redirect to HTTPS.
     "core.health.HealthMiddleware",
+    # The content security policy.
     "core.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # % if cookiecutter.include_apis
     "corsheaders.middleware.CorsMiddleware",
     "apis.exceptions.ProblemMiddleware",
     # % endif
+    # Refuses bodies that are too large, or of unknown length.
     "core.middleware.RequestBodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
+    # Django's CommonMiddleware, with redirects that keep the method.
     "core.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -161,8 +166,9 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     }
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
     # The pool checks a connection before a request uses it. After a restart of the database, a request may get one dead
-    # connection after another, with pauses that double: with at most four, it waits no longer than `timeout`. All
-    # processes of a server stay below the limit of PostgreSQL, 100. core/database.py sets the statement timeout.
+    # connection after another, and each pause between them is twice the last one: with at most four connections, the
+    # pauses stay below `timeout`. All processes of a server stay below the limit of PostgreSQL, 100.
+    # core/database.py sets the statement timeout.
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
@@ -217,7 +223,7 @@ smtp: dict[str, Any] = {
     # TLS by STARTTLS, or from the first byte.
     "use_tls": mail.scheme == "submission",
     "use_ssl": mail.scheme == "smtps",
-    # Seconds until a server that does not respond is given up.
+    # Seconds to wait for a server that does not respond.
     "timeout": 10,
 }
 # Django 6.1 has one setting instead: https://docs.djangoproject.com/en/6.1/howto/mailers-migration/
@@ -259,14 +265,15 @@ SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "core.views.csrf_failure"
 SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
-# The checks for HSTS with `includeSubDomains` and `preload`, which the owner of the domain decides.
+# These checks ask for HSTS with `includeSubDomains` and `preload`, on which the owner of the domain decides.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
-# The confirmation page of an admin action posts one field per selected row; Django's default is 1,000.
+# The confirmation page of an admin action posts one field for each selected row; Django's default is 1,000.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
 # Bytes of a whole request, uploaded files included. Django limits everything but files to 2.5 MB.
 MAX_UPLOAD_SIZE = 25 * 1024 * 1024
 if TRUSTED_PROXIES:
+    # Whether the client used HTTPS. Without a proxy that sets this header, clients could forge it.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # % if cookiecutter.include_apis
@@ -312,7 +319,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
     "GET_LIB_DOC_EXCLUDES": "apis.schema.library_classes",
-    # Without the default hook for enums, which needs ENUM_NAME_OVERRIDES if two resources differ in their `status`.
+    # Without the default hook for enums: it needs ENUM_NAME_OVERRIDES if the `status` choices of resources differ.
     "POSTPROCESSING_HOOKS": ["apis.schema.add_problem_responses", "apis.schema.describe_one_body"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SWAGGER_UI_DIST": "SIDECAR",

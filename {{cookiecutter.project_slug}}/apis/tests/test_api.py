@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sqlite3
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.db.models import ProtectedError
 from django.http import Http404, JsonResponse, StreamingHttpResponse
 from django.test import Client
-from django.urls import path
+from django.urls import Resolver404, path
 from django.utils.html import escape
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ErrorDetail, NotFound, PermissionDenied, Throttled, ValidationError
@@ -175,6 +176,7 @@ def test_a_problem_made_of_a_page_has_neither_its_etag_nor_its_length(anon):
     ("error", "status", "code"),
     [
         (Http404, 404, "not_found"),
+        (Resolver404({"tried": "secret"}), 404, "not_found"),
         (NotFound("Gone."), 404, "not_found"),
         (DjangoPermissionDenied, 403, "permission_denied"),
         (PermissionDenied("Not yours.", code="foreign"), 403, "foreign"),
@@ -201,6 +203,17 @@ def test_an_exception_in_a_view_is_a_problem_that_tells_nothing_about_the_inside
     database = isinstance(error, DatabaseError | InterfaceError) and status != 409
     assert ("secret" in caplog.text) == (status >= 500 or database)
     assert ("Retry-After" in response) == (status in {429, 503})
+
+
+def test_wrong_sql_is_a_bug_and_no_outage(fail):
+    error = OperationalError("no such table")
+    error.__cause__ = sqlite3.OperationalError("no such table")
+    vars(error.__cause__)["sqlite_errorname"] = "SQLITE_ERROR"
+    assert fail(error, status=500)[0]["code"] == "error"
+
+
+def test_a_status_that_no_standard_defines_is_a_problem_too(fail):
+    assert fail(type("Odd", (APIException,), {"status_code": 499})(), status=499)[0]["title"] == "Error"
 
 
 def test_a_problem_tells_how_long_to_wait(fail):
@@ -275,6 +288,7 @@ def test_a_response_for_programs_is_kept_as_the_view_made_it(anon, mount):
 def test_a_unique_value_that_is_taken_is_a_conflict(fail):
     taken = {"name": [ErrorDetail("Taken.", "unique")]}
     assert fail(ValidationError(taken), status=409)[0]["code"] == "conflict"
+    assert fail(ValidationError("Taken.", "unique_together"), status=409)[0]["code"] == "conflict"
     assert fail(ValidationError({**taken, "title": ["Wrong."]}), status=400)[0]["code"] == "invalid"
 
 

@@ -1,0 +1,71 @@
+"""Which orderings have keys for cursors. Those without are paged by position."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import models
+from django.db.models import F, QuerySet, Window
+from django.db.models.functions import Lower, RowNumber
+from django.test.utils import isolate_apps
+
+from core.ordering_keys import ordering_keys
+
+
+def lookups(queryset):
+    """Return the lookups of the keys, with a minus for descending ones; None without keys."""
+    keys = ordering_keys(queryset)
+    return keys and [f"-{key.lookup}" if key.descending else key.lookup for key in keys]
+
+
+@isolate_apps("core")
+def test_a_primary_key_of_several_fields_breaks_ties_as_a_whole():
+    class Seat(models.Model):
+        pk = models.CompositePrimaryKey("row", "number")
+        row = models.IntegerField()
+        number = models.IntegerField()
+
+        class Meta:
+            app_label = "core"
+
+    assert lookups(QuerySet(Seat)) == ["row", "number"]
+    assert lookups(QuerySet(Seat).order_by("-number")) == ["-number", "-row"]
+
+
+@isolate_apps("core")
+def test_django_does_not_reverse_an_expression_in_the_ordering_of_a_related_model():
+    class Author(models.Model):
+        name = models.CharField(max_length=9)
+
+        class Meta:
+            app_label = "core"
+            ordering = (F("name").asc(nulls_last=True), "id")
+
+    class Work(models.Model):
+        author = models.ForeignKey(Author, models.CASCADE)
+
+        class Meta:
+            app_label = "core"
+
+    assert lookups(QuerySet(Work).order_by("-author")) == ["author__name", "-author__id", "-id"]
+
+
+@isolate_apps("core")
+@pytest.mark.parametrize("ordering", ["data", "cover", "amount", "blob", F("title")[:1], Lower("title"), "?"])
+def test_values_that_a_cursor_cannot_hold_are_no_keys(ordering):
+    class Item(models.Model):
+        title = models.CharField(max_length=9)
+        data = models.JSONField()
+        cover = models.FileField()
+        amount = models.DecimalField(max_digits=20, decimal_places=2)
+        blob = models.BinaryField()
+
+        class Meta:
+            app_label = "core"
+
+    assert lookups(QuerySet(Item).order_by("title")) == ["title", "id"]
+    assert lookups(QuerySet(Item).order_by(ordering)) is None
+
+
+def test_what_a_filter_would_change_is_paged_by_position():
+    assert lookups(LogEntry.objects.order_by("user")) == ["user_id", "id"]
+    assert lookups(LogEntry.objects.order_by("user").distinct("user")) is None
+    assert lookups(LogEntry.objects.order_by("user").annotate(number=Window(RowNumber()))) is None
