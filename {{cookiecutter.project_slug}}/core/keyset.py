@@ -10,18 +10,19 @@ In the ordering `title`, with the primary key as a tie breaker, the page of 20 r
 The condition compares titles and, where these are equal, ids. The 21st row only shows that there is a next page.
 
 `title` and `id` are the keys of the ordering (`core/ordering_keys.py`). The cursor of the next page holds the key
-values of this page's last row, the cursor of the previous page those of this page's first row. Cursors are signed, so
-that clients cannot change them.
+values of this page's last row, the cursor of the previous page those of this page's first row. Clients can read
+cursors, but not change them, because they are signed.
 
 A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row) and an `order` (its argument for
-`order_by()`); `-key` is the key in the opposite direction. For a first reading, `paginate`, `rows_after` (which
-`rows_by_keys` calls), `comparison` and `page_by_keys` suffice.
+`order_by()`); `-key` is the key in the opposite direction.
+
+For a first reading, follow `paginate`, `rows_by_keys`, `rows_after`, `comparison` and `page_by_keys`.
 
 How the rows after a cursor are found depends on the list:
 
 - the keys are non-null columns of the model in one direction, the usual case: `comparison`, one comparison as above
-- the same keys, in a filtered list with an index: `filtered_rows`, which looks among the next 3,000 rows first, and
-  sorts all matches only if these do not fill the page
+- the same keys, in a filtered list with an index: `filtered_rows`, which looks for matches among the next 3,000
+  rows, and sorts all matches only if too few are found there
 - other keys, such as nullable columns, relations or mixed directions: `rows_by_segments`, a query for each range of an
   index
 - a random ordering, an ordering by an annotation, or a union: `page_by_position`, which uses OFFSET
@@ -125,7 +126,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - what has no keys: Python lists, the random ordering `?`, annotations, expressions, JSON, windows, DISTINCT ON
+    - what has no keys: Python lists; orderings by `?`, annotations, expressions or JSON; windows and DISTINCT ON
     - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
@@ -193,7 +194,7 @@ def has_key_values(row: Any, keys: Sequence[Key]) -> bool:
 def rows_after(
     queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int, filtered: bool
 ) -> list[Any]:
-    """Return the first `count` rows after these values of the keys, or the first `count` if `values` is empty."""
+    """Return the first `count` rows of the ordered queryset, after these values of the keys if there are any."""
     if not one_comparison_suffices(keys):
         return rows_by_segments(queryset, keys, values, count)
     after = comparison(keys, values) if values else Q()
@@ -221,7 +222,7 @@ class RowValue(Func):
 
 
 def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> "Lookup[Any]":
-    """Return the condition for the rows after these values, or before them."""
+    """Return the condition, an argument for `filter()`, for the rows after these values, or before them."""
     # `before` turns the direction around.
     lookup = LessThan if keys[0].descending != before else GreaterThan
     row = RowValue(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
@@ -231,8 +232,8 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
-    Indexes with a condition are ignored, and columns with a collation, which `filtered_rows` would drop. Indexes of
-    unique fields are not in `Meta.indexes`.
+    Indexes with a condition do not count, nor do columns with a collation, which `Coalesce` in `filtered_rows` can
+    lose. Nor do unique fields: their indexes are not in `Meta.indexes`.
     """
     if any(getattr(key.column, "db_collation", None) for key in keys):
         return False
@@ -303,10 +304,10 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         # No row is left before the cursor: an empty page, whose next page is the first one.
         return KeysetPage([], next="", previous=None)
     if not rows:
-        # No row is left after the cursor: an empty page, whose previous page is the last one. An empty list has none.
+        # No row is left after the cursor: an empty page. Its previous page is the last one; an empty list has none.
         last = KeysetCursor(start.ordering, backwards=True).encode()
         return KeysetPage([], next=None, previous=last if start.values else None)
-    # The values of a cursor are from a row of the page that the client came from, so there is a page on that side.
+    # A cursor with values was made from a row of the neighbouring page, so that page exists.
     if start.backwards:
         rows.reverse()
         has_next, has_previous = bool(start.values), more
@@ -340,7 +341,7 @@ def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
 
 
 def in_total_order(rows: Any) -> Any:
-    """Return the queryset, where it has no keys with the primary key as a tie breaker, if Django allows it."""
+    """Return the rows; a queryset without keys gets the primary key as a tie breaker, if Django allows it."""
     try:
         # `select_related` raises an error for unions, `values()` and lists, `order_by` for slices: keep them as given.
         rows.select_related(None)

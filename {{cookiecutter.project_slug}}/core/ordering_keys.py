@@ -1,8 +1,9 @@
 """The keys of an ordering: the columns that sort a queryset, each with its direction.
 
-Read `core/keyset.py` first: a page starts after a row, which its cursor describes by the values of the keys.
-`ordering_keys` translates what Django's `order_by()` and `Meta.ordering` accept. Keys are columns of the model, or of
-models that its foreign keys lead to: an index on them finds where a page starts. Examples:
+Read `core/keyset.py` first: a page starts after a row, and its cursor holds the values of the keys in that row.
+`ordering_keys` turns the arguments of `order_by()` and `Meta.ordering` into keys. Keys are columns of the model, or of
+models that its foreign keys lead to: an index on them finds where a page starts. Examples, each followed by a key for
+the primary key, `id`, unless it has one:
 
     order_by()          lookup            attribute
     "title"             title             title
@@ -25,7 +26,7 @@ from django.db.models import F, Model, OrderBy, Q, QuerySet
 
 from core.queryset_ordering import depends_on_all_rows, is_reversed, ordering_of
 
-# Fields whose values a cursor can hold, and filters compare as the database sorts them.
+# Fields whose values fit in a cursor, and which filters compare in the order in which the database sorts them.
 KEY_FIELDS = (
     models.BooleanField,
     models.CharField,
@@ -40,7 +41,7 @@ KEY_FIELDS = (
     models.TimeField,
     models.UUIDField,
 )
-# More digits than SQLite, which stores decimals as floating-point numbers, returns as they were.
+# SQLite stores decimals as floating-point numbers, and returns at most this many digits unchanged.
 EXACT_DIGITS = 15
 
 
@@ -107,7 +108,7 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
         if not found:
             return None
         keys += found
-    # The primary key follows the direction of the key before it, so that one index covers both.
+    # The primary key takes the direction of the key before it, so that one index covers both.
     descending = bool(keys) and keys[-1].descending
     for pk in model._meta.pk_fields:
         if not any(key.column is pk for key in keys):
@@ -128,7 +129,7 @@ def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool 
     """
     descending, nulls_first = flipped, None
     if isinstance(item, OrderBy):
-        # Django does not reverse these.
+        # `-author` does not reverse an `OrderBy` in the ordering of the author's model.
         descending = item.descending
         if item.nulls_first or item.nulls_last:
             nulls_first = bool(item.nulls_first)

@@ -194,7 +194,7 @@ CACHES = {
         "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
     }
     if CACHE_URL
-    # The default of 300 entries would evict throttle counters.
+    # With Django's default of 300 entries, the cache could drop counters of rate limits.
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
 }
 
@@ -211,7 +211,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 # The limit of password-reset mails, for each e-mail address and each IP address.
-PASSWORD_RESET_RATE = "10/hour"  # noqa: S105  # no password
+PASSWORD_RESET_RATE = "10/hour"  # noqa: S105  # not a password
 
 # https://docs.djangoproject.com/en/5.2/topics/email/
 MAIL_BACKEND = f"django.core.mail.backends.{'console' if mail.scheme == 'console' else 'smtp'}.EmailBackend"
@@ -243,7 +243,7 @@ USE_TZ = True
 # https://whitenoise.readthedocs.io/en/stable/django.html
 STATIC_URL = f"{SCRIPT_NAME}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Pages link only to hashed names; dropping the unhashed copies makes the image 10 MB smaller.
+# Pages link only to hashed names; dropping the unhashed copies makes the Docker image 10 MB smaller.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 # Uploads, which the proxy serves in production: docs/operate.md. In containers this is a volume.
 MEDIA_URL = f"{SCRIPT_NAME}/media/"
@@ -319,7 +319,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
     "GET_LIB_DOC_EXCLUDES": "apis.schema.library_classes",
-    # Without the default hook for enums: it needs ENUM_NAME_OVERRIDES if the `status` choices of resources differ.
+    # Without drf-spectacular's hook for enums: it needs ENUM_NAME_OVERRIDES once two resources have different choices.
     "POSTPROCESSING_HOOKS": ["apis.schema.add_problem_responses", "apis.schema.describe_one_body"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SWAGGER_UI_DIST": "SIDECAR",
