@@ -63,14 +63,17 @@ apis/v1/__init__.py apis/v1/urls.py
 core/app_template/apis/tests/test_app_name.py-tpl core/app_template/apis/v1/app_name.py-tpl
 """
 BOTH = "apis/v1/books.py apis/tests/fuzzing.py apis/tests/test_books.py docs/tour.md"
-EITHER = "core/keyset.py core/ordering_keys.py core/queryset_ordering.py core/tests/test_keyset.py core/tests/test_ordering_keys.py"
+EITHER = """
+core/keyset.py core/ordering_keys.py core/queryset_ordering.py core/tests/test_keyset.py
+core/tests/test_ordering_keys.py
+"""
 CI = {"github": ".github/dependabot.yml .github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "none": ""}
 
 # What writes an app saves its owner more lines than it has: only its own limits hold for it.
 STARTAPP = {"core/management/commands/startapp.py": 220, "core/app_template/": 250}
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
 MAX_FILES = 99
-MAX_LINES = {"": 3_980, "core/": 1_430}
+MAX_LINES = {"": 4_000, "core/": 1_450}
 
 
 def expected_files(include_books: bool, include_apis: bool, ci: str) -> set[str]:

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404
@@ -29,6 +29,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from accounts.login_limits import TooManyAttemptsError
+from core.database import is_outage
 from core.logs import request_id
 
 logger = logging.getLogger(__name__)
@@ -143,18 +144,13 @@ def is_conflict(error: IntegrityError) -> bool:
     return isinstance(error, ProtectedError | RestrictedError) or code in TAKEN
 
 
-def is_wrong_sql(error: Exception) -> bool:
-    """Whether SQLite cannot run the statement, because a table is missing, for example: the database is there."""
-    return getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_ERROR"
-
-
 def translate(error: Exception) -> Exception:
     """Translate errors of Django and of this project into DRF's; return any other error unchanged."""
     translated: Exception = error
     match error:
         case IntegrityError() if is_conflict(error):
             translated = Conflict()
-        case OperationalError() | InterfaceError() if not is_wrong_sql(error):
+        case _ if is_outage(error):
             logger.error("The database is unavailable, or timed out.", exc_info=error)
             translated = Unavailable()
         case DataError():
@@ -204,7 +200,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     # HTML pages, such as the browsable API, show the error themselves; every other response becomes JSON.
     if getattr(getattr(context["view"].request, "accepted_renderer", None), "media_type", "") == "text/html":
         return response
-    headers = {name: value for name, value in response.items() if name != "Content-Type"}
+    headers = {**dict(response.items()), "Content-Type": MEDIA_TYPE}
     return ProblemResponse(response.data, response.status_code, headers=headers)
 
 
@@ -214,7 +210,6 @@ class ProblemResponse(Response):
     @property
     def rendered_content(self) -> str:
         """The body as JSON; Django reads it when it renders the response."""
-        self["Content-Type"] = MEDIA_TYPE
         return JSONRenderer().render(self.data).decode()
 
 
@@ -243,7 +238,7 @@ class ProblemMiddleware:
         status = response.status_code
         if not request.path_info.startswith(PREFIX) or status < HTTPStatus.BAD_REQUEST:
             return response
-        is_page = response.get("Content-Type", "").startswith("text/html") and not response.streaming
+        is_page = response.get("Content-Type", "").startswith("text/") and not response.streaming
         # Keep pages of DRF, what other views have made for programs and, with DEBUG, the page with the traceback.
         if hasattr(response, "accepted_renderer") or not is_page:
             return response

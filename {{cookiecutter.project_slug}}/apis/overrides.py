@@ -13,7 +13,9 @@ def own_code(subclass: type, *bases: type) -> Iterator[str]:
     known = {each for base in bases for each in base.__mro__}
     for other in subclass.__mro__:
         if other not in known:
-            yield from (name for name, value in vars(other).items() if callable(value) or hasattr(value, "__get__"))
+            # Python 3.14 adds a function for the annotations of a class.
+            code = {name for name, value in vars(other).items() if callable(value) or hasattr(value, "__get__")}
+            yield from code - {"__annotate_func__"}
 
 
 def function(attribute: object) -> object:

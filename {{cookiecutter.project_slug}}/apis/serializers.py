@@ -155,7 +155,10 @@ def column_of(field: Any, model: type[Model]) -> str:
     """Return the one column that the field shows; "" if it shows anything else."""
     if type(field) is serializers.HyperlinkedIdentityField:
         name = field.lookup_field
-        return model._meta.pk_fields[0].attname if name == "pk" else name if is_column(name, model) else ""
+        if name == "pk":
+            keys = [key.attname for key in model._meta.pk_fields]
+            return keys[0] if len(keys) == 1 else ""
+        return name if is_column(name, model) else ""
     if type(field) is serializers.PrimaryKeyRelatedField and field.pk_field is None:
         return f"{field.source}_id" if is_column(f"{field.source}_id", model) else ""
     shows_value = type(field).to_representation in SHOW_VALUES

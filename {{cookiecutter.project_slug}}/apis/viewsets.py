@@ -127,12 +127,15 @@ def state_of(instance: models.Model) -> str:
     if deferred := instance.get_deferred_fields():
         # The state must not depend on which fields have been loaded.
         instance.refresh_from_db(fields=deferred)
+    row = type(instance)._base_manager.using(instance._state.db).filter(pk=instance.pk)
     state: dict[str, Any] = {}
     for field in type(instance)._meta.get_fields():
         if not isinstance(field, models.Field):
             continue
         if field.many_to_many:
-            state[field.name] = sorted(map(str, getattr(instance, field.name).values_list("pk", flat=True)))
+            # Not by the instance, which may have prefetched some of the related rows.
+            related = row.values_list(field.name, flat=True)
+            state[field.name] = sorted(str(key) for key in related if key is not None)
         elif field.concrete:
             state[field.name] = field.value_to_string(instance)
     text = json.dumps(state, sort_keys=True, default=str)

@@ -34,15 +34,14 @@ KEY_FIELDS = (
     models.DecimalField,
     models.DurationField,
     models.FloatField,
-    models.ForeignKey,
     models.GenericIPAddressField,
     models.IntegerField,
     models.TextField,
     models.TimeField,
     models.UUIDField,
 )
-# SQLite stores decimals as floating-point numbers, and returns at most this many digits unchanged.
-EXACT_DIGITS = 15
+# These sort null values as the largest, other databases as the smallest.
+NULLS_LARGEST = {"postgresql", "oracle"}
 
 
 @dataclass(frozen=True)
@@ -90,21 +89,18 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
 
     Returns None if keyset pagination cannot use the ordering.
     """
-    # PostgreSQL and Oracle sort nulls as the largest values, other databases as the smallest. So without
-    # `nulls_first` or `nulls_last`, nulls come first if `nulls_largest == descending`.
-    nulls_largest = connections[queryset.db].vendor in {"postgresql", "oracle"}
     model: Any = queryset.model
     if depends_on_all_rows(queryset):
         return None
-    return keys_of(model, ordering_of(queryset), nulls_largest, is_reversed(queryset))
+    return keys_of(model, ordering_of(queryset), connections[queryset.db].vendor, is_reversed(queryset))
 
 
 @lru_cache(256)
-def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backwards: bool) -> tuple[Key, ...] | None:
+def keys_of(model: Any, ordering: tuple[Any, ...], vendor: str, backwards: bool) -> tuple[Key, ...] | None:
     """Return the keys of an ordering of this model."""
     keys: list[Key] = []
     for item in ordering:
-        found = make_keys(model, item, nulls_largest)
+        found = make_keys(model, item, vendor)
         if not found:
             return None
         keys += found
@@ -112,7 +108,8 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
     descending = bool(keys) and keys[-1].descending
     for pk in model._meta.pk_fields:
         if not any(key.column is pk for key in keys):
-            keys.append(Key(pk.attname, descending, nulls_largest == descending, nullable=False, column=pk))
+            nulls_first = (vendor in NULLS_LARGEST) == descending
+            keys.append(Key(pk.attname, descending, nulls_first, nullable=False, column=pk))
     if backwards:
         keys = [-key for key in keys]
     return tuple(
@@ -121,13 +118,13 @@ def keys_of(model: Any, ordering: tuple[Any, ...], nulls_largest: bool, backward
     )
 
 
-def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool = False) -> list[Key]:
+def make_keys(model: type[Model], item: Any, vendor: str, flipped: bool = False) -> list[Key]:
     """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
 
     `flipped` reverses their direction: `-author` reverses the ordering of the author's model. Returns [] for an item
     that keyset pagination cannot use, such as "?" or an expression.
     """
-    descending, nulls_first = flipped, None
+    descending, nulls_first, by_name = flipped, None, isinstance(item, str)
     if isinstance(item, OrderBy):
         # `-author` does not reverse an `OrderBy` in the ordering of the author's model.
         descending = item.descending
@@ -142,25 +139,27 @@ def make_keys(model: type[Model], item: Any, nulls_largest: bool, flipped: bool 
     key = Key(
         lookup=getattr(item, "name", ""),
         descending=descending,
-        nulls_first=nulls_largest == descending if nulls_first is None else nulls_first,
+        nulls_first=(vendor in NULLS_LARGEST) == descending if nulls_first is None else nulls_first,
         explicit_nulls=nulls_first is not None,
     )
-    return resolve(model, key, nulls_largest)
+    return resolve(model, key, vendor, by_name)
 
 
-def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
-    """Return the keys for the path `key.lookup`, which starts at this model; [] if it leads to no usable column."""
+def resolve(model: type[Model], key: Key, vendor: str, by_name: bool) -> list[Key]:
+    """Return the keys for the path `key.lookup`, which starts at this model; [] if it leads to no usable column.
+
+    A relation by its name has the ordering of the related model, if there is one; `F()` has the foreign key's column.
+    """
     path = key.lookup.split("__")
-    field = field_at(model, path)
+    field = field_at(model, path, vendor)
     if field is None:
         return []
     if field.is_relation and path[-1] not in {"pk", getattr(field, "attname", "")}:
-        # Django orders by a relation in the related model's ordering or, without one, by the foreign key's column.
         related, keys = field.related_model, []
-        if field.concrete and not related._meta.ordering:
-            return resolve(model, replace(key, lookup="__".join([*path[:-1], field.attname])), nulls_largest)
+        if field.concrete and not (by_name and related._meta.ordering):
+            return resolve(model, replace(key, lookup="__".join([*path[:-1], field.attname])), vendor, by_name)
         for item in related._meta.ordering or ["pk"]:
-            inner = make_keys(related, item, nulls_largest, flipped=key.descending)
+            inner = make_keys(related, item, vendor, flipped=key.descending)
             if not inner:
                 return []
             keys += [
@@ -172,7 +171,7 @@ def resolve(model: type[Model], key: Key, nulls_largest: bool) -> list[Key]:
     return [replace(key, lookup=field.attname, nullable=field.null, column=field)]
 
 
-def field_at(model: type[Model], path: Sequence[str]) -> Any:
+def field_at(model: type[Model], path: Sequence[str], vendor: str) -> Any:
     """Return the field at the end of the path, or None if it cannot be a key."""
     field: Any = None
     within: Any = model
@@ -188,4 +187,5 @@ def field_at(model: type[Model], path: Sequence[str]) -> Any:
             return None
     if not field.is_relation and not isinstance(field, KEY_FIELDS):
         return None
-    return None if isinstance(field, models.DecimalField) and field.max_digits > EXACT_DIGITS else field
+    # SQLite stores decimals as floating-point numbers, which may have more digits than Python is given.
+    return None if isinstance(field, models.DecimalField) and vendor == "sqlite" else field

@@ -12,10 +12,13 @@ from django.db.models import QuerySet
 
 
 def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
-    """Return the arguments of `order_by`, else `Meta.ordering`: strings and expressions; () if unordered."""
+    """Return the arguments of `order_by`, else `Meta.ordering`: strings and expressions; () if unordered.
+
+    `distinct("field")` without an ordering sorts by its fields.
+    """
     if explicit := tuple(queryset.query.order_by):
         return explicit
-    return tuple(queryset.model._meta.ordering) if queryset.ordered else ()
+    return tuple(queryset.model._meta.ordering if queryset.ordered else queryset.query.distinct_fields)
 
 
 def depends_on_all_rows(queryset: QuerySet[Any]) -> bool:

@@ -5,11 +5,11 @@ Error pages need neither the database nor a session, so that they also work when
 
 import sys
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from core.context_processors import project
+from core.database import is_outage
 
 TEXTS = {
     400: ("Bad request", "The server could not understand this request."),
@@ -63,5 +63,4 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    # The database is unavailable, or cancelled a statement that took too long.
-    return error_page(503 if isinstance(sys.exc_info()[1], OperationalError | InterfaceError) else 500)
+    return error_page(503 if is_outage(sys.exc_info()[1]) else 500)

@@ -19,6 +19,8 @@ from accounts.models import User
 from apis.models import Token
 
 PASSWORD = "quiet-reading-room"
+# As in the URLconf of the project.
+HANDLERS = {"handler404": "page_not_found", "handler500": "server_error"}
 
 
 @dataclass
@@ -90,7 +92,8 @@ def mount(settings: Any) -> Any:
             router.register(prefix, viewset, basename=prefix)
         urls = ModuleType("urls_of_a_test")
         versions = path("api/v1/", include(([*patterns, *router.urls], "v1")))
-        vars(urls)["urlpatterns"] = [versions, path("", include(project))]
+        handlers = {name: f"core.views.{view}" for name, view in HANDLERS.items()}
+        vars(urls).update({"urlpatterns": [versions, path("", include(project))], **handlers})
         settings.ROOT_URLCONF = urls
 
     return serve

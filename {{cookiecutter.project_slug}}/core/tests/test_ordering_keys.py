@@ -2,11 +2,13 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import models
+from django.contrib.auth.models import Group
+from django.db import connection, models
 from django.db.models import F, QuerySet, Window
 from django.db.models.functions import Lower, RowNumber
 from django.test.utils import isolate_apps
 
+from core.keyset import paginate
 from core.ordering_keys import ordering_keys
 
 
@@ -46,16 +48,17 @@ def test_django_does_not_reverse_an_expression_in_the_ordering_of_a_related_mode
             app_label = "core"
 
     assert lookups(QuerySet(Work).order_by("-author")) == ["author__name", "-author__id", "-id"]
+    # `F()` is the column of the foreign key.
+    assert lookups(QuerySet(Work).order_by(F("author").desc())) == ["-author_id", "-id"]
 
 
 @isolate_apps("core")
-@pytest.mark.parametrize("ordering", ["data", "cover", "amount", "blob", F("title")[:1], Lower("title"), "?"])
+@pytest.mark.parametrize("ordering", ["data", "cover", "blob", F("title")[:1], Lower("title"), "?"])
 def test_values_that_a_cursor_cannot_hold_are_no_keys(ordering):
     class Item(models.Model):
         title = models.CharField(max_length=9)
         data = models.JSONField()
         cover = models.FileField()
-        amount = models.DecimalField(max_digits=20, decimal_places=2)
         blob = models.BinaryField()
 
         class Meta:
@@ -63,6 +66,31 @@ def test_values_that_a_cursor_cannot_hold_are_no_keys(ordering):
 
     assert lookups(QuerySet(Item).order_by("title")) == ["title", "id"]
     assert lookups(QuerySet(Item).order_by(ordering)) is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "queryset", [Group.objects.distinct("name"), Group.objects.order_by("-name").distinct("name")]
+)
+def test_distinct_names_are_paged(queryset):
+    if connection.vendor != "postgresql":
+        pytest.skip("DISTINCT ON is of PostgreSQL")
+    Group.objects.bulk_create([Group(name=f"group {number}") for number in range(3)])
+    first = paginate(queryset, size=2)
+    second = paginate(queryset, size=2, cursor=first.next or "")
+    assert sorted(group.name for group in first.rows + second.rows) == ["group 0", "group 1", "group 2"]
+
+
+@isolate_apps("core")
+def test_decimals_are_keys_where_they_are_exact():
+    class Price(models.Model):
+        amount = models.DecimalField(max_digits=10, decimal_places=2)
+
+        class Meta:
+            app_label = "core"
+
+    exact = connection.vendor != "sqlite"
+    assert lookups(QuerySet(Price).order_by("amount")) == (["amount", "id"] if exact else None)
 
 
 def test_what_a_filter_would_change_is_paged_by_position():
