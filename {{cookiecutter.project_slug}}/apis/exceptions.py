@@ -68,7 +68,7 @@ class Unavailable(APIException):
 
 
 class WrongCredentials(APIException):
-    """The same for an unknown name, a wrong password and an inactive user, so that it reveals no account."""
+    """One error for an unknown name, a wrong password and an inactive user, which does not tell who has an account."""
 
     status_code = HTTPStatus.UNAUTHORIZED
     default_code = "wrong_credentials"
@@ -160,7 +160,7 @@ def translate(error: Exception) -> Exception:
         case DjangoValidationError():
             translated = model_errors(error)
         case Resolver404():
-            # Its arguments are the URLconf.
+            # Without its arguments, which list the URL patterns of the project.
             translated = NotFound()
         case Http404():
             translated = NotFound(*error.args)
@@ -239,7 +239,7 @@ class ProblemMiddleware:
         if not request.path_info.startswith(PREFIX) or status < HTTPStatus.BAD_REQUEST:
             return response
         is_page = response.get("Content-Type", "").startswith("text/") and not response.streaming
-        # Keep pages of DRF, what other views have made for programs and, with DEBUG, the page with the traceback.
+        # Keep DRF's responses, those of other views that stream or are no text and, with DEBUG, the traceback.
         if hasattr(response, "accepted_renderer") or not is_page:
             return response
         if settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -13,10 +13,8 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 values of this page's last row, the cursor of the previous page those of this page's first row. Clients can read
 cursors, but not change them, because they are signed.
 
-A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row) and an `order` (its argument for
-`order_by()`); `-key` is the key in the opposite direction.
-
-For a first reading, follow `paginate`, `rows_by_keys`, `rows_after`, `comparison` and `page_by_keys`.
+A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row), an `order` (its argument for
+`order_by()`) and a `column` (the field of the model, or None for a related one); `-key` has the opposite direction.
 
 How the rows after a cursor are found depends on the list:
 
@@ -25,7 +23,9 @@ How the rows after a cursor are found depends on the list:
   rows, and sorts all matches only if too few are found there
 - other keys, such as nullable columns, relations or mixed directions: `rows_by_segments`, a query for each range of an
   index
-- a random ordering, an ordering by an annotation, or a union: `page_by_position`, which uses OFFSET
+- no usable keys, such as in a random ordering (`paginate` lists the cases): `page_by_position`, which uses OFFSET
+
+For a first reading, follow `paginate`, `rows_by_keys`, `rows_after`, `comparison` and `page_by_keys`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -138,7 +138,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even with keys: a union or a slice can have keys, but is paged by position.
+    # Accept POSITION even with keys: the cursors of a union or a slice hold a position.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
@@ -223,7 +223,7 @@ class RowValue(Func):
 
 def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = False) -> "Lookup[Any]":
     """Return the condition, an argument for `filter()`, for the rows after these values, or before them."""
-    # `before` turns the direction around.
+    # The rows after a value are smaller if descending, else larger; `before` swaps this.
     lookup = LessThan if keys[0].descending != before else GreaterThan
     row = RowValue(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
     return lookup(RowValue(*(F(key.lookup) for key in keys)), row)
@@ -232,8 +232,8 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
-    Indexes with a condition do not count, nor do columns with a collation, which `Coalesce` in `filtered_rows` can
-    lose. Nor do unique fields: their indexes are not in `Meta.indexes`.
+    Not counted are indexes with a condition; columns with a collation, because `Coalesce` in `filtered_rows` can lose
+    it; and unique fields, whose indexes are not in `Meta.indexes`.
     """
     if any(getattr(key.column, "db_collation", None) for key in keys):
         return False
@@ -249,9 +249,9 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Lookup[Any]", count: int) -> list[Any]:
     """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
 
-    The database's query planner assumes that matches are uniformly distributed, and may choose a slow plan: read the
-    whole index if all matches are near the end of the ordering, or sort every match for one page if there are many. So
-    look among the next MAX_CANDIDATES rows of the index, and sort all matches only if these do not fill the page.
+    The database's query planner assumes that matches are uniformly distributed. So it may read the whole index when
+    all matches are near the end of the ordering, or sort very many matches for one page. Therefore look among the next
+    MAX_CANDIDATES rows of the index, and sort all matches only if these do not fill the page.
     """
     names = [key.lookup for key in keys]
     following = queryset.model._base_manager.using(queryset.db).filter(after)
@@ -307,7 +307,7 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         # No row is left after the cursor: an empty page. Its previous page is the last one; an empty list has none.
         last = KeysetCursor(start.ordering, backwards=True).encode()
         return KeysetPage([], next=None, previous=last if start.values else None)
-    # A cursor with values was made from a row of the neighbouring page, so that page exists.
+    # A cursor with values was made from a row of the neighbouring page, so link to that page.
     if start.backwards:
         rows.reverse()
         has_next, has_previous = bool(start.values), more
@@ -343,7 +343,7 @@ def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
 def in_total_order(rows: Any) -> Any:
     """Return the rows; a queryset without keys gets the primary key as a tie breaker, if Django allows it."""
     try:
-        # `select_related` raises an error for unions, `values()` and lists, `order_by` for slices: keep them as given.
+        # `select_related` fails for unions, `values()` and lists, and `order_by` for slices: return these unchanged.
         rows.select_related(None)
         return rows if ordering_keys(rows) else rows.order_by(*ordering_of(rows), "pk")
     except (AttributeError, NotSupportedError, TypeError):

@@ -2,14 +2,14 @@
 
 Read `core/keyset.py` first: a page starts after a row, and its cursor holds the values of the keys in that row.
 `ordering_keys` turns the arguments of `order_by()` and `Meta.ordering` into keys. Keys are columns of the model, or of
-models that its foreign keys lead to: an index on them finds where a page starts. Examples, each followed by a key for
-the primary key, `id`, unless it has one:
+models that its foreign keys lead to: an index on them finds where a page starts. Examples, in which the model of
+`article` is ordered by `("title", "id")`; a key for the primary key follows, unless the ordering has it:
 
     order_by()          lookup            attribute
     "title"             title             title
     "user__username"    user__username    keyset_0, an annotation
-    "-article"          article__title    keyset_0, if the model of `article` is ordered by ("title", "id")
-                        article__id       keyset_1, both descending
+    "-article"          article__title    keyset_0, descending
+                        article__id       keyset_1, descending
 
 Computed values, such as an average of 7/3, cannot be keys: Python and the database can round them differently.
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
@@ -126,7 +126,7 @@ def make_keys(model: type[Model], item: Any, vendor: str, flipped: bool = False)
     """
     descending, nulls_first, by_name = flipped, None, isinstance(item, str)
     if isinstance(item, OrderBy):
-        # `-author` does not reverse an `OrderBy` in the ordering of the author's model.
+        # `-author` reverses names and `F()` in the ordering of the author's model, but no `F().asc()` or `F().desc()`.
         descending = item.descending
         if item.nulls_first or item.nulls_last:
             nulls_first = bool(item.nulls_first)
@@ -148,7 +148,7 @@ def make_keys(model: type[Model], item: Any, vendor: str, flipped: bool = False)
 def resolve(model: type[Model], key: Key, vendor: str, by_name: bool) -> list[Key]:
     """Return the keys for the path `key.lookup`, which starts at this model; [] if it leads to no usable column.
 
-    A relation by its name has the ordering of the related model, if there is one; `F()` has the foreign key's column.
+    The name of a relation sorts by the ordering of its model, if there is one; `F()` by the column of the foreign key.
     """
     path = key.lookup.split("__")
     field = field_at(model, path, vendor)

@@ -97,7 +97,7 @@ class BookViewSet(ConditionalModelViewSet):
     queryset = Book.objects.all()
     serializer_class = BookSerializer
     # Everybody may read. Writing needs a permission such as `add_book`, which `DjangoModelPermissionsOrAnonReadOnly`
-    # checks. `IsAuthenticatedOrReadOnly` is only for drf-spectacular: reading needs no login.
+    # checks. `IsAuthenticatedOrReadOnly` only makes the documentation show that reading needs no login.
     permission_classes = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
     filterset_class = BookFilter
     # `?search=` looks in the column `Book.search`, which has the words of title, subtitle and author.

@@ -36,10 +36,11 @@ def test_a_primary_key_of_several_fields_breaks_ties_as_a_whole():
 def test_django_does_not_reverse_an_expression_in_the_ordering_of_a_related_model():
     class Author(models.Model):
         name = models.CharField(max_length=9)
+        born = models.DateField()
 
         class Meta:
             app_label = "core"
-            ordering = (F("name").asc(nulls_last=True), "id")
+            ordering = (F("name").asc(nulls_last=True), F("born"), "id")
 
     class Work(models.Model):
         author = models.ForeignKey(Author, models.CASCADE)
@@ -47,7 +48,7 @@ def test_django_does_not_reverse_an_expression_in_the_ordering_of_a_related_mode
         class Meta:
             app_label = "core"
 
-    assert lookups(QuerySet(Work).order_by("-author")) == ["author__name", "-author__id", "-id"]
+    assert lookups(QuerySet(Work).order_by("-author")) == ["author__name", "-author__born", "-author__id", "-id"]
     # `F()` is the column of the foreign key.
     assert lookups(QuerySet(Work).order_by(F("author").desc())) == ["-author_id", "-id"]
 
