@@ -4,6 +4,7 @@
      "errors": [{"field": "name", "code": "max_length", "detail": "…"}], "request_id": "…"}
 
 `code` is stable, for programs; `detail` is for people; `errors` lists the invalid fields of the request, if any.
+`exception_handler` makes it of exceptions in DRF's views, `ProblemMiddleware` of other error pages below `/api/`.
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
@@ -60,7 +61,7 @@ class PreconditionFailed(APIException):
 
 
 class Unavailable(APIException):
-    """A dependency of the request is down, or timed out."""
+    """The database is unavailable, or timed out."""
 
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "unavailable"
@@ -68,7 +69,7 @@ class Unavailable(APIException):
 
 
 class WrongCredentials(APIException):
-    """One error for an unknown name, a wrong password and an inactive user, which does not tell who has an account."""
+    """The same error for an unknown name, a wrong password and an inactive user, so as not to tell who is a user."""
 
     status_code = HTTPStatus.UNAUTHORIZED
     default_code = "wrong_credentials"
@@ -188,7 +189,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         code, detail = exception.default_code, str(exception.default_detail)
         if isinstance(exception, ValidationError):
             detail = "The request has errors."
-            # A validator has found the conflict before the database did.
+            # A validator found the conflict first: respond as if the database had, with 409.
             if errors and all(error["code"] in {"unique", "unique_together"} for error in errors):
                 response.status_code = HTTPStatus.CONFLICT
                 code, detail = Conflict.default_code, Conflict.default_detail
@@ -226,6 +227,7 @@ class ProblemMiddleware:
         413: ("too_large", "The request is too large."),
         415: ("unsupported_media_type", "Send text as UTF-8: the Content-Type header names another charset."),
         429: ("throttled", "There were too many requests."),
+        503: (Unavailable.default_code, Unavailable.default_detail),
     }
     OTHER = ("error", "The request failed.")
     UNEXPECTED = ("error", "An unexpected error occurred. It was logged.")
@@ -239,7 +241,7 @@ class ProblemMiddleware:
         if not request.path_info.startswith(PREFIX) or status < HTTPStatus.BAD_REQUEST:
             return response
         is_page = response.get("Content-Type", "").startswith("text/") and not response.streaming
-        # Keep DRF's responses, those of other views that stream or are no text and, with DEBUG, the traceback.
+        # Keep DRF's responses, other responses that are streamed or not text and, with DEBUG, the traceback.
         if hasattr(response, "accepted_renderer") or not is_page:
             return response
         if settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -249,4 +251,6 @@ class ProblemMiddleware:
         response.headers["Content-Type"], response.headers["Content-Length"] = MEDIA_TYPE, str(len(response.content))
         # It belongs to the page that was replaced.
         response.headers.pop("ETag", None)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            response.headers["Retry-After"] = str(RETRY_AFTER)
         return response

@@ -7,12 +7,17 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
+# Of an ISBN with its hyphens and spaces.
+MAX_LENGTH = 20
+
 
 def normalize_isbn(text: str) -> str:
     """Return the 13 digits of an ISBN-10 or ISBN-13, which may have hyphens and spaces.
 
     Raises ValidationError if the text has another form or its check digit is wrong.
     """
+    if len(text) > MAX_LENGTH:
+        raise ValidationError(f"An ISBN has at most {MAX_LENGTH} characters.", code="invalid")
     isbn = re.sub(r"[\s-]", "", text).upper()
     if re.fullmatch(r"[0-9]{9}[0-9X]", isbn):
         digits = [10 if character == "X" else int(character) for character in isbn]
@@ -55,4 +60,4 @@ class ISBNField(models.CharField):
         return value
 
     def formfield(self, **kwargs: Any) -> Any:
-        return super().formfield(**{"form_class": ISBNFormField, "max_length": 20, **kwargs})
+        return super().formfield(**{"form_class": ISBNFormField, "max_length": MAX_LENGTH, **kwargs})

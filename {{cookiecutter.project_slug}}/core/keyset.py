@@ -126,7 +126,8 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - what has no keys: Python lists; orderings by `?`, annotations, expressions or JSON; windows and DISTINCT ON
+    - what has no keys: Python lists; orderings by `?`, annotations, expressions or JSON fields; querysets with window
+      functions or `distinct("title")`
     - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
@@ -138,7 +139,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even with keys: the cursors of a union or a slice hold a position.
+    # Accept POSITION even with keys: a union, a slice or `values_list()` may have keys, but cannot use them.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
@@ -307,7 +308,7 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         # No row is left after the cursor: an empty page. Its previous page is the last one; an empty list has none.
         last = KeysetCursor(start.ordering, backwards=True).encode()
         return KeysetPage([], next=None, previous=last if start.values else None)
-    # A cursor with values was made from a row of the neighbouring page, so link to that page.
+    # With values, the client came from a neighbouring page: link back to it. Without, this is the first or last page.
     if start.backwards:
         rows.reverse()
         has_next, has_previous = bool(start.values), more

@@ -2,14 +2,17 @@
 
 Read `core/keyset.py` first: a page starts after a row, and its cursor holds the values of the keys in that row.
 `ordering_keys` turns the arguments of `order_by()` and `Meta.ordering` into keys. Keys are columns of the model, or of
-models that its foreign keys lead to: an index on them finds where a page starts. Examples, in which the model of
-`article` is ordered by `("title", "id")`; a key for the primary key follows, unless the ordering has it:
+models that its foreign keys lead to: an index on them finds where a page starts.
+
+In these examples, the model of `article` has the ordering `("title", "id")`. The primary key is added as the last key,
+if the ordering lacks it (not shown):
 
     order_by()          lookup            attribute
     "title"             title             title
     "user__username"    user__username    keyset_0, an annotation
     "-article"          article__title    keyset_0, descending
                         article__id       keyset_1, descending
+    F("article")        article_id        article_id
 
 Computed values, such as an average of 7/3, cannot be keys: Python and the database can round them differently.
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
@@ -26,7 +29,7 @@ from django.db.models import F, Model, OrderBy, Q, QuerySet
 
 from core.queryset_ordering import depends_on_all_rows, is_reversed, ordering_of
 
-# Fields whose values fit in a cursor, and which filters compare in the order in which the database sorts them.
+# Fields whose values fit in a cursor, and whose `__gt` and `__lt` agree with the order in which the database sorts.
 KEY_FIELDS = (
     models.BooleanField,
     models.CharField,
@@ -148,7 +151,7 @@ def make_keys(model: type[Model], item: Any, vendor: str, flipped: bool = False)
 def resolve(model: type[Model], key: Key, vendor: str, by_name: bool) -> list[Key]:
     """Return the keys for the path `key.lookup`, which starts at this model; [] if it leads to no usable column.
 
-    The name of a relation sorts by the ordering of its model, if there is one; `F()` by the column of the foreign key.
+    A relation's name sorts by the `Meta.ordering` of its model, if any; `F()` sorts by the foreign key's column.
     """
     path = key.lookup.split("__")
     field = field_at(model, path, vendor)

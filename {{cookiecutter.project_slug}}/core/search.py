@@ -11,9 +11,11 @@ in which `%` stands for any text.
 
 For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
 spaces, splits it into trigrams (three consecutive characters, such as ` zo`, `zol` and `ola`), and lists the rows of
-each trigram. `LIKE` then reads only rows with the term's trigrams. A term of one or two characters, such as "em",
-forms a trigram only with the space before a word, so there it matches only at the start of a word, and for the
-same results on every other database, too. The column starts with a space, so that such a term matches its first word.
+each trigram. `LIKE` then reads only rows with the term's trigrams.
+
+A term of one or two characters, such as "em", forms a trigram only with the space before a word. So it matches only at
+the start of a word: on every database, to give the same results. The column starts with a space, so that such a term
+can match the first word, too.
 
 `manage.py rebuild_search` fills the column of existing rows. docs/search.md has the steps for a model.
 
@@ -56,8 +58,9 @@ LETTERS = str.maketrans(
 def normalize(text: str) -> str:
     """Return the words of the text: letters and digits in lower case, without accents, with single spaces."""
     decomposed = unicodedata.normalize("NFKD", text)
-    kept = "".join([character for character in decomposed if not unicodedata.combining(character)])
-    # Split words at punctuation, which a trigram index does not store.
+    # Marks are accents, and vowel signs, which would split words of some scripts.
+    kept = "".join([character for character in decomposed if unicodedata.category(character)[0] != "M"])
+    # Split the text at punctuation, as a trigram index does.
     return " ".join(WORD.findall(kept)).casefold().translate(LETTERS)
 
 
@@ -70,7 +73,7 @@ class SearchField(models.TextField):
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
         if isinstance(sources, str):
-            raise TypeError(f'Write sources=("{sources}",): they are a tuple.')
+            raise TypeError(f'`sources` must be a tuple: write sources=("{sources}",).')
         self.sources = sources
         super().__init__(*args, **{"editable": False, "default": "", **kwargs})
 

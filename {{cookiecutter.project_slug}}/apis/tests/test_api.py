@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from django.db.models import ProtectedError
-from django.http import Http404, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.test import Client
 from django.urls import Resolver404, path
 from django.utils.html import escape
@@ -210,6 +210,15 @@ def test_wrong_sql_is_a_bug_and_no_outage(fail):
     error.__cause__ = sqlite3.OperationalError("no such table")
     vars(error.__cause__)["sqlite_errorname"] = "SQLITE_ERROR"
     assert fail(error, status=500)[0]["code"] == "error"
+
+
+def test_an_outage_in_a_view_of_django_is_the_same_problem(anon, mount):
+    def fail(request: Any) -> HttpResponse:
+        raise OperationalError
+
+    mount(path("report/", fail))
+    assert anon("GET", "/api/v1/report/", status=503)["code"] == "unavailable"
+    assert anon.response["Retry-After"] == "5"
 
 
 def test_a_status_that_no_standard_defines_is_a_problem_too(fail):

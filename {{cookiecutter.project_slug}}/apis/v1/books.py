@@ -22,11 +22,11 @@ from rest_framework.validators import UniqueValidator
 
 from apis.filters import UTCDateTimeFilter
 from apis.viewsets import ConditionalModelViewSet
-from books.isbn import normalize_isbn
+from books.isbn import MAX_LENGTH, normalize_isbn
 from books.models import Book
 
 
-@extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": 20})
+@extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": MAX_LENGTH})
 class ISBNSerializerField(serializers.CharField):
     """An ISBN-10 or ISBN-13, with or without hyphens, which becomes 13 digits before `UniqueValidator` looks it up."""
 
@@ -49,8 +49,8 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
 class BookSerializer(serializers.ModelSerializer[Book]):
     # DRF's default for `url`, written out to show the router's name for the URL of one book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
-    # 20 characters leave room for hyphens. DRF adds no `UniqueValidator` to a declared field.
-    isbn = ISBNSerializerField(label="ISBN", max_length=20, validators=[UniqueValidator(Book.objects.all())])
+    # DRF adds no `UniqueValidator` to a declared field, so it is listed here.
+    isbn = ISBNSerializerField(label="ISBN", max_length=MAX_LENGTH, validators=[UniqueValidator(Book.objects.all())])
 
     class Meta:
         model = Book
@@ -81,8 +81,8 @@ class BookFilter(filters.FilterSet):
 
 
 # `ConditionalModelViewSet` is DRF's `ModelViewSet` with what simultaneous writes need: transactions, row locks and an
-# `ETag` header, a hash of the row. If a client sends it back in `If-Match` with a write, and the row has changed
-# since, the response is 412 (Precondition Failed).
+# `ETag` header, which begins with a hash of the row. If a client sends the `ETag` back in `If-Match` with a write, and
+# the row has changed since, the response is 412 (Precondition Failed).
 @extend_schema_view(
     list=extend_schema(summary="List books"),
     create=extend_schema(summary="Add a book"),
@@ -104,5 +104,5 @@ class BookViewSet(ConditionalModelViewSet):
     search_fields = ("search",)
     # `Book` has an index for each of them.
     ordering_fields = ("title", "author", "created_at")
-    # The URL has `<int:pk>`, so any other id is a 404.
+    # The URL has `<int:pk>`, so an id that is not an integer is a 404.
     lookup_value_converter = "int"
