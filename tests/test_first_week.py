@@ -177,7 +177,8 @@ WAYS_BACK = {
     "use_regex_path=False": ("apis/v1/urls.py", "use_regex_path=False", ""),
     "lookup_value_converter": (
         "apis/v1/books.py",
-        '    # The URL has `<int:pk>`, so an id that is not an integer is a 404.\n    lookup_value_converter = "int"\n',
+        "    # The URL has `<int:pk>`, so an id that is not an integer is a 404.\n"
+        '    lookup_value_converter = "int"\n',
         "",
     ),
     "handler500": ("django_project/urls.py", 'handler500 = "core.views.server_error"\n', ""),

@@ -346,6 +346,11 @@ def in_total_order(rows: Any) -> Any:
     try:
         # `select_related` fails for unions, `values()` and lists, and `order_by` for slices: return these unchanged.
         rows.select_related(None)
-        return rows if ordering_keys(rows) else rows.order_by(*ordering_of(rows), "pk")
+        if ordering_keys(rows):
+            return rows
+        ordering = ordering_of(rows)
+        last = ordering[-1] if ordering else ""
+        descending = last.startswith("-") if isinstance(last, str) else getattr(last, "descending", False)
+        return rows.order_by(*ordering, "-pk" if descending else "pk")
     except (AttributeError, NotSupportedError, TypeError):
         return rows

@@ -71,7 +71,7 @@ def rows(queryset: Any, size: int = 3, *, filtered: bool = False) -> list[Any]:
     return [row for page in found for row in page]
 
 
-# Orderings. Ties are ordered by the primary key, in the direction of the last column.
+# Orderings. Ties are ordered by the primary key, in the direction of the last part.
 
 ORDERINGS: dict[str, tuple[tuple[Any, ...], str]] = {
     "primary key": (("pk",), "pk"),
@@ -101,10 +101,10 @@ ORDERINGS: dict[str, tuple[tuple[Any, ...], str]] = {
     "relation by its key": (("content_type__pk", "user_id"), "pk"),
     "expression": ((Lower("object_repr"),), "pk"),
     "expression, backwards": ((Lower("object_repr").desc(), "action_time"), "pk"),
-    "nullable expression": ((Lower("object_id").desc(),), "pk"),
+    "nullable expression": ((Lower("object_id").desc(),), "-pk"),
     "nullable expression, nulls first": ((Lower("object_id").asc(nulls_first=True),), "pk"),
     "F": ((F("action_time"), F("action_flag").desc()), "-pk"),
-    "transform": (("-action_time__hour",), "pk"),
+    "transform": (("-action_time__hour",), "-pk"),
     "date of a time": ((TruncDate("action_time"),), "pk"),
     "none": ((), "pk"),
 }
@@ -123,7 +123,7 @@ def test_an_annotation_orders(descending):
     queryset = LogEntry.objects.annotate(rank=rank, letters=Length("object_id"))
     for name in ("rank", "letters"):
         ordering = f"-{name}" if descending else name
-        expected = list(queryset.order_by(ordering, "pk"))
+        expected = list(queryset.order_by(ordering, "-pk" if descending else "pk"))
         assert rows(queryset.order_by(ordering)) == expected
 
 
@@ -134,7 +134,7 @@ def test_computed_numbers_order(ordering):
     for number in range(7):
         Group.objects.create(name=f"group {number}").permissions.set([*permissions[:2], permissions[number]])
     queryset = Group.objects.annotate(average=Avg("permissions__pk") / 3).order_by(ordering)
-    assert rows(queryset, 2) == list(queryset.order_by(ordering, "pk"))
+    assert rows(queryset, 2) == list(queryset.order_by(ordering, "-pk" if ordering.startswith("-") else "pk"))
 
 
 def test_the_ordering_of_the_model_is_the_default():
