@@ -211,7 +211,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 # The limit of password-reset mails, for each e-mail address and each IP address.
-PASSWORD_RESET_RATE = "10/hour"  # noqa: S105  # not a password
+PASSWORD_RESET_RATE = "10/hour"  # noqa: S105  # a rate, not a password
 
 # https://docs.djangoproject.com/en/5.2/topics/email/
 MAIL_BACKEND = f"django.core.mail.backends.{'console' if mail.scheme == 'console' else 'smtp'}.EmailBackend"
