@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from inspect import getattr_static
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from django.db import models
 from django.db.models import Model, QuerySet
 from django.urls import NoReverseMatch
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
@@ -26,6 +28,7 @@ from rest_framework.settings import api_settings
 from apis.overrides import overrides, own_code
 from core.keyset import in_total_order
 from core.ordering_keys import ordering_keys
+from core.queryset_ordering import annotated_names, yields_instances
 
 # What users log in with, such as the user name or the e-mail address.
 USERNAME_FIELD: Any = get_user_model()._meta.get_field(get_user_model().USERNAME_FIELD)
@@ -52,6 +55,8 @@ def user_fields() -> list[str]:
     return [name for name in usual if any(field.name == name for field in model._meta.get_fields())]
 
 
+# A name in the OpenAPI document that leaves `User` to a serializer of your own.
+@extend_schema_serializer(component_name="CurrentUser")
 class UserSerializer(serializers.ModelSerializer[Any]):
     """The current user."""
 
@@ -97,11 +102,15 @@ class ColumnsSerializer:
         """Whether every field shows a column."""
         return all(column for _, _, column in self.fields)
 
+    def fits(self, queryset: Any) -> bool:
+        """Whether `values()` has the rows of this queryset: it has instances of the model, and no annotations."""
+        return yields_instances(queryset) and queryset.model is self.model and not annotated_names(queryset)
+
     def values(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return a `values()` queryset with the columns of the fields and of the ordering."""
         keys = ordering_keys(queryset) or ()
         # With the primary key, `distinct()` merges no rows.
-        names = {field.attname for field in self.model._meta.pk_fields} | {key.attribute for key in keys if key.column}
+        names = {field.attname for field in self.model._meta.pk_fields} | {key.name for key in keys}
         ordered: QuerySet[Any] = in_total_order(queryset)
         return ordered.values(*names, *(column for _, _, column in self.fields))
 
@@ -121,7 +130,9 @@ def representation_of(field: Any, request: Request) -> Callable[[Any], Any]:
     if type(field) is serializers.DateTimeField and settings.USE_TZ and has_default_format(field):
         # DRF looks up the current time zone for every value, which takes longer than formatting it.
         zone = timezone.get_current_timezone()
-        return lambda value: iso_8601(value.astimezone(zone))
+        return lambda value: (
+            iso_8601(value.astimezone(zone)) if isinstance(value, datetime) else field.to_representation(value)
+        )
     if type(field) is not serializers.HyperlinkedIdentityField:
         return cast("Callable[[Any], Any]", field.to_representation)
 
@@ -129,11 +140,11 @@ def representation_of(field: Any, request: Request) -> Callable[[Any], Any]:
         instance: Any = SimpleNamespace(**{"pk": value, field.lookup_field: value})
         return cast("str", field.get_url(instance, cast("str", field.view_name), request, None))
 
-    # Reversing a URL is the slowest step of a row. URLs with integer keys differ only in the key: reverse one, and
-    # insert the other keys into it.
+    # Reversing a URL is the slowest step of a row. URLs with integer keys usually differ only in the key: reverse one,
+    # and insert the other keys into it.
     with suppress(NoReverseMatch):
         before, *after = url_of(EXAMPLE_KEY).split(str(EXAMPLE_KEY))
-        if len(after) == 1:
+        if len(after) == 1 and url_of(1) == f"{before}1{after[0]}":
             return lambda value: f"{before}{value}{after[0]}" if isinstance(value, int) else url_of(value)
     return url_of
 
@@ -160,21 +171,22 @@ def column_of(field: Any, model: type[Model]) -> str:
             return keys[0] if len(keys) == 1 else ""
         return name if is_column(name, model) else ""
     if type(field) is serializers.PrimaryKeyRelatedField and field.pk_field is None:
-        return f"{field.source}_id" if is_column(f"{field.source}_id", model) else ""
+        name = f"{field.source}_id"
+        return name if is_column(name, model) and model._meta.get_field(name).is_relation else ""
     shows_value = type(field).to_representation in SHOW_VALUES
     plain = shows_value and type(field).get_attribute is serializers.Field.get_attribute
     return str(field.source) if plain and is_column(field.source, model) else ""
 
 
 def is_column(name: str, model: type[Model]) -> bool:
-    """Whether this attribute is a column whose value no descriptor, such as that of a FileField, changes."""
+    """Whether this attribute is a column whose value no descriptor, such as a FileField's or a property, changes."""
     try:
         field: Any = model._meta.get_field(name)
     except FieldDoesNotExist:
         return False
     if field.is_relation:
         return bool(field.concrete) and name == field.attname
-    return field.concrete and field.descriptor_class is models.Field.descriptor_class
+    return field.concrete and type(getattr_static(model, name)) is models.Field.descriptor_class
 
 
 @lru_cache(128)

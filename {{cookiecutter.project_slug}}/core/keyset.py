@@ -13,17 +13,17 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 values of this page's last row, the cursor of the previous page those of this page's first row. Clients can read
 cursors, but not change them, because they are signed.
 
-A key has a `lookup` (its name in `filter()`), an `attribute` (its name in a row), an `order` (its argument for
-`order_by()`) and a `column` (the field of the model, or None for a related one); `-key` has the opposite direction.
+A key has a `name` (of the column, in filters and rows), an `order` (the argument for `order_by()`) and the `field` of
+the model. `-key` is the same key in the opposite direction.
 
 How the rows after a cursor are found depends on the list:
 
-- the keys are non-null columns of the model in one direction, the usual case: `comparison`, one comparison as above
-- the same keys, in a filtered list with an index: `filtered_rows`, which looks for matches among the next 3,000
-  rows, and sorts all matches only if too few are found there
-- other keys, such as nullable columns, relations or mixed directions: `rows_by_segments`, a query for each range of an
-  index
-- no usable keys, such as in a random ordering (`paginate` lists the cases): `page_by_position`, which uses OFFSET
+- `comparison`, one comparison as above, if the keys are non-null columns in one direction, the usual case
+- `filtered_rows` for the same keys in a filtered list with an index: it looks for matches among the next 3,000 rows,
+  and sorts all matches only if too few are found there
+- `rows_by_segments` for nullable columns or mixed directions: several queries, each for one range, such as
+  `rank = 5 AND id > 7`, then `rank < 5`
+- `page_by_position`, which uses OFFSET, without usable keys, as in a random ordering (`paginate` lists the cases)
 
 For a first reading, follow `paginate`, `rows_by_keys`, `rows_after`, `comparison` and `page_by_keys`.
 """
@@ -42,8 +42,8 @@ from django.db.models import F, Field, Func, Lookup, Model, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, LessThan
 
-from core.ordering_keys import Key, ordering_keys
-from core.queryset_ordering import is_reversed, ordering_of
+from core.ordering_keys import Key, ordering_keys, stored_field
+from core.queryset_ordering import is_reversed, ordering_of, yields_instances
 
 # In a filtered list: how many rows to examine in the order of the index before falling back to sorting all matches.
 MAX_CANDIDATES = 3_000
@@ -81,7 +81,7 @@ def to_json(value: Any) -> Any:
 class KeysetCursor:
     """Where a page starts, and in which direction it is read. There are three kinds, here as the JSON that is signed:
 
-    - after a row, with its values of the keys: `["title,id", false, "Emma", 7]`; with `true`, backwards from that row
+    - after a row, with its key values: `["title,id", false, "Emma", 7]`; with `true`, backwards from that row
     - backwards from the end, for the last page: `["title,id", true]`
     - at a position, counted from 0: `["position", false, 20]`
     """
@@ -121,18 +121,20 @@ class KeysetPage:
 def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: bool = False) -> KeysetPage:
     """Return one page of at most `size` rows of the queryset, in its own ordering.
 
-    The ordering may combine columns, also nullable ones and those of related rows; the primary key breaks ties. With
-    an `Index` on its columns followed by the primary key, every unfiltered page costs the same.
+    The ordering may combine columns of the model, also nullable ones; the primary key breaks ties. With an `Index` on
+    these columns and then the primary key, in the same directions or all reversed, every unfiltered page costs the
+    same.
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - what has no keys: Python lists; orderings by `?`, annotations, expressions or JSON fields; querysets with window
-      functions or `distinct("title")`
+    - what has no keys: Python lists; orderings by `?`, annotations, computed values, columns of other models, or
+      fields that are not comparable (see `is_comparable`); querysets with `distinct("title")`, or with annotations
+      other than aggregates
     - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
-    the result is the same, but found fast even if few rows match (see `filtered_rows`).
+    the result is the same, but with an index (see `has_index`) it is found fast even if few rows match.
 
     Raises InvalidCursorError.
     """
@@ -158,13 +160,14 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 def rows_by_keys(
     queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int, filtered: bool
 ) -> list[Any] | None:
-    """Return the first `count` rows after these values of the keys, or None if the keys cannot be used.
+    """Return the first `count` rows after these key values, or None if the keys cannot be used.
 
     Django cannot filter a union or a slice, and the rows of `values_list()`, or of `values()` without a key, lack the
     values for a cursor. Raises InvalidCursorError if the values do not fit the keys.
     """
     try:
-        ordered = in_order(queryset, keys)
+        # `filter()` raises NotSupportedError for a union, `order_by()` TypeError for a slice.
+        ordered = in_order(queryset.filter(), keys)
     except (NotSupportedError, TypeError):
         return None
     try:
@@ -179,8 +182,7 @@ def rows_by_keys(
 
 
 def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
-    """Return the queryset ordered by the keys. Keys that a row lacks, such as `author__name`, become annotations."""
-    queryset = queryset.annotate(**{key.attribute: F(key.lookup) for key in keys if key.column is None})
+    """Return the queryset ordered by the keys."""
     if is_reversed(queryset):
         # The keys already include `reverse()`: undo it on the queryset.
         queryset = queryset.reverse()
@@ -189,13 +191,13 @@ def in_order(queryset: QuerySet[Any], keys: Sequence[Key]) -> QuerySet[Any]:
 
 def has_key_values(row: Any, keys: Sequence[Key]) -> bool:
     """Whether a cursor can be made from the row: an instance, or a dictionary with the keys of the ordering."""
-    return isinstance(row, Model) or (isinstance(row, dict) and all(key.attribute in row for key in keys))
+    return isinstance(row, Model) or (isinstance(row, dict) and all(key.name in row for key in keys))
 
 
 def rows_after(
     queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int, filtered: bool
 ) -> list[Any]:
-    """Return the first `count` rows of the ordered queryset, after these values of the keys if there are any."""
+    """Return the first `count` rows of the ordered queryset, after these key values if there are any."""
     if not one_comparison_suffices(keys):
         return rows_by_segments(queryset, keys, values, count)
     after = comparison(keys, values) if values else Q()
@@ -207,10 +209,10 @@ def rows_after(
 def one_comparison_suffices(keys: Sequence[Key]) -> bool:
     """Whether a single comparison of row values finds the next rows.
 
-    That needs keys that are non-nullable columns of the model, all in one direction.
+    That needs keys without null values, all in one direction.
     """
     directions = {key.descending for key in keys}
-    return len(directions) == 1 and all(key.column and not key.nullable for key in keys)
+    return len(directions) == 1 and not any(key.field.null for key in keys)
 
 
 class RowValue(Func):
@@ -226,19 +228,19 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
     """Return the condition, an argument for `filter()`, for the rows after these values, or before them."""
     # The rows after a value are smaller if descending, else larger; `before` swaps this.
     lookup = LessThan if keys[0].descending != before else GreaterThan
-    row = RowValue(*(Value(value, key.column) for key, value in zip(keys, values, strict=True)))
-    return lookup(RowValue(*(F(key.lookup) for key in keys)), row)
+    row = RowValue(*(Value(value, key.field) for key, value in zip(keys, values, strict=True)))
+    return lookup(RowValue(*(F(key.name) for key in keys)), row)
 
 
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
-    Not counted are indexes with a condition; columns with a collation, because `Coalesce` in `filtered_rows` can lose
-    it; and unique fields, whose indexes are not in `Meta.indexes`.
+    False for an index with a condition, for columns with a collation (`Coalesce` in `filtered_rows` can lose it), and
+    for a unique field, whose index is not in `Meta.indexes`.
     """
-    if any(getattr(key.column, "db_collation", None) for key in keys):
+    if any(getattr(stored_field(key.field), "db_collation", None) for key in keys):
         return False
-    names = [key.column.name for key in keys]
+    names = [key.field.name for key in keys]
     indexed = [index.fields for index in model._meta.indexes if not index.condition]
     return (
         names == [field.name for field in model._meta.pk_fields]
@@ -248,16 +250,17 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
 
 
 def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Lookup[Any]", count: int) -> list[Any]:
-    """Return the first `count` rows of a filtered queryset, fast whether matches are few, many or clustered.
+    """Return the first `count` rows of a filtered queryset, wherever in the ordering its matches are.
 
-    The database's query planner assumes that matches are uniformly distributed. So it may read the whole index when
-    all matches are near the end of the ordering, or sort very many matches for one page. Therefore look among the next
-    MAX_CANDIDATES rows of the index, and sort all matches only if these do not fill the page.
+    A database either reads along the index until the page is full, or finds all matches and sorts them. It estimates
+    which is faster, assuming that matches are uniformly distributed. So it may read the whole index if all matches
+    are near its end, or sort very many matches for one page. Therefore first look for matches among the next
+    MAX_CANDIDATES rows of the index, and sort all matches only if too few are found there.
     """
-    names = [key.lookup for key in keys]
+    names = [key.name for key in keys]
     following = queryset.model._base_manager.using(queryset.db).filter(after)
     ordered = following.order_by(*(key.order for key in keys)).values_list(*names)
-    # The first row after the next MAX_CANDIDATES, or None if there is none.
+    # The row of the index after the next MAX_CANDIDATES, whether they match or not. None if there are fewer rows.
     edge = ordered[MAX_CANDIDATES : MAX_CANDIDATES + 1].first()
     matching = queryset.filter(after)
     if edge is None:
@@ -298,7 +301,7 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
 
 
 def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
-    """Return the page for `rows`: up to `size` rows that were read from `start`, and one more if others follow."""
+    """Return the page for up to `size` + 1 rows that were read from `start`; the last shows that more follow."""
     more = len(rows) > size
     rows = rows[:size]
     if not rows and start.backwards:
@@ -308,7 +311,8 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
         # No row is left after the cursor: an empty page. Its previous page is the last one; an empty list has none.
         last = KeysetCursor(start.ordering, backwards=True).encode()
         return KeysetPage([], next=None, previous=last if start.values else None)
-    # With values, the client came from a neighbouring page: link back to it. Without, this is the first or last page.
+    # If the cursor has values, the client came from a neighbouring page: link back to it. If not, this is the first or
+    # the last page.
     if start.backwards:
         rows.reverse()
         has_next, has_previous = bool(start.values), more
@@ -326,8 +330,8 @@ def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence
 
 
 def key_values(row: Any, keys: Sequence[Key]) -> list[Any]:
-    """Return the row's values of the keys."""
-    return [row[key.attribute] if isinstance(row, dict) else getattr(row, key.attribute) for key in keys]
+    """Return the row's key values."""
+    return [row[key.name] if isinstance(row, dict) else getattr(row, key.name) for key in keys]
 
 
 def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
@@ -342,15 +346,14 @@ def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
 
 
 def in_total_order(rows: Any) -> Any:
-    """Return the rows; a queryset without keys gets the primary key as a tie breaker, if Django allows it."""
+    """Return the rows; a queryset of instances gets the primary key as a tie breaker."""
+    if not yields_instances(rows):
+        return rows
+    ordering = ordering_of(rows)
+    last = ordering[-1] if ordering else ""
+    descending = last.startswith("-") if isinstance(last, str) else getattr(last, "descending", False)
     try:
-        # `select_related` fails for unions, `values()` and lists, and `order_by` for slices: return these unchanged.
-        rows.select_related(None)
-        if ordering_keys(rows):
-            return rows
-        ordering = ordering_of(rows)
-        last = ordering[-1] if ordering else ""
-        descending = last.startswith("-") if isinstance(last, str) else getattr(last, "descending", False)
         return rows.order_by(*ordering, "-pk" if descending else "pk")
-    except (AttributeError, NotSupportedError, TypeError):
+    except TypeError:
+        # A slice.
         return rows

@@ -1,35 +1,35 @@
 """The keys of an ordering: the columns that sort a queryset, each with its direction.
 
-Read `core/keyset.py` first: a page starts after a row, and its cursor holds the values of the keys in that row.
-`ordering_keys` turns the arguments of `order_by()` and `Meta.ordering` into keys. Keys are columns of the model, or of
-models that its foreign keys lead to: an index on them finds where a page starts.
+Read `core/keyset.py` first: a page starts after a row, and its cursor holds the key values of that row. For a model
+with the primary key `id`, `ordering_keys` returns
 
-In these examples, the model of `article` has the ordering `("title", "id")`. The primary key is added as the last key,
-if the ordering lacks it (not shown):
+    order_by("title")                   title, id
+    order_by("-born", "title")          born descending, title, id
+    order_by("-author_id")              author_id descending, id descending
+    order_by("title", "author__name")   None
+    order_by(Lower("title"))            None
 
-    order_by()          lookup            attribute
-    "title"             title             title
-    "user__username"    user__username    keyset_0, an annotation
-    "-article"          article__title    keyset_0, descending
-                        article__id       keyset_1, descending
-    F("article")        article_id        article_id
+The primary key is added as the last key if the ordering lacks it, so that no two rows have the same place.
 
-Computed values, such as an average of 7/3, cannot be keys: Python and the database can round them differently.
+There are keys only if all parts of the ordering are columns of the model itself, because an index scan can start at
+their values. `author__name` is a column of another model, and so is `author`, if the model Author has an ordering.
+Computed values may have been rounded differently in the database and in Python. `is_comparable` has the other limits.
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, models
 from django.db.models import F, Model, OrderBy, Q, QuerySet
 
-from core.queryset_ordering import depends_on_all_rows, is_reversed, ordering_of
+from core.queryset_ordering import annotated_names, is_filterable, is_reversed, ordering_of
 
 # Fields whose values fit in a cursor, and whose `__gt` and `__lt` agree with the order in which the database sorts.
+# Foreign keys to such a field are as good.
 KEY_FIELDS = (
     models.BooleanField,
     models.CharField,
@@ -39,26 +39,26 @@ KEY_FIELDS = (
     models.FloatField,
     models.GenericIPAddressField,
     models.IntegerField,
-    models.TextField,
     models.TimeField,
     models.UUIDField,
 )
-# These sort null values as the largest, other databases as the smallest.
+# Characters. A cursor is part of a URL, whose length servers limit.
+MAX_LENGTH = 255
+# The methods of a field that decide what is stored.
+STORING = ("db_type", "get_prep_value", "get_db_prep_value")
+# These databases sort null values as the largest, others as the smallest.
 NULLS_LARGEST = {"postgresql", "oracle"}
 
 
 @dataclass(frozen=True)
 class Key:
-    """A column of an ordering: `lookup` is its name in `filter()`, and `attribute` its name in a row."""
+    """A column that sorts: a field of the model, and its direction."""
 
-    lookup: str
+    field: Any
     descending: bool
+    # Whether null values come before all others.
     nulls_first: bool
-    nullable: bool = True
-    # The field of the model, also an inherited one; None for a column of a related model.
-    column: Any = None
-    attribute: str = ""
-    # Whether the ordering has `nulls_first` or `nulls_last`. If not, the default of the database applies.
+    # Whether the ordering itself sets `nulls_first` or `nulls_last`. If not, the default of the database applies.
     explicit_nulls: bool = False
 
     def __neg__(self) -> "Key":
@@ -66,129 +66,102 @@ class Key:
         return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
 
     @property
+    def name(self) -> str:
+        """The name by which to filter, and to read the value from a row: `author_id` for a foreign key `author`."""
+        return str(self.field.attname)
+
+    @property
     def order(self) -> Any:
         """The argument for `order_by()`."""
         if not self.explicit_nulls:
-            return f"-{self.lookup}" if self.descending else self.lookup
+            return f"-{self.name}" if self.descending else self.name
         nulls = {"nulls_first" if self.nulls_first else "nulls_last": True}
-        return F(self.lookup).desc(**nulls) if self.descending else F(self.lookup).asc(**nulls)
+        return F(self.name).desc(**nulls) if self.descending else F(self.name).asc(**nulls)
 
     def equal(self, value: Any) -> Q:
         """Return the condition for the rows with this value, which may be None."""
-        return Q(**({f"{self.lookup}__isnull": True} if value is None else {self.lookup: value}))
+        return Q(**({f"{self.name}__isnull": True} if value is None else {self.name: value}))
 
     def beyond(self, value: Any) -> Iterator[Q]:
-        """Yield the conditions for the rows after `value`, in the order of the rows."""
+        """Yield the conditions for the rows after `value`, in the order of the rows.
+
+        After a value, these are the rows beyond it and, if null values come last, those. After a null value that comes
+        first, they are all rows with a value.
+        """
         if value is not None:
-            yield Q(**{f"{self.lookup}__{'lt' if self.descending else 'gt'}": value})
-            if self.nullable and not self.nulls_first:
-                yield Q(**{f"{self.lookup}__isnull": True})
+            yield Q(**{f"{self.name}__{'lt' if self.descending else 'gt'}": value})
+            if self.field.null and not self.nulls_first:
+                yield Q(**{f"{self.name}__isnull": True})
         elif self.nulls_first:
-            yield Q(**{f"{self.lookup}__isnull": False})
+            yield Q(**{f"{self.name}__isnull": False})
 
 
 def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
-    """Return the keys of the queryset's ordering, with the primary key added if missing.
-
-    Returns None if keyset pagination cannot use the ordering.
-    """
+    """Return the keys of the queryset's ordering, or None if keyset pagination cannot use it."""
+    if not is_filterable(queryset):
+        return None
     model: Any = queryset.model
-    if depends_on_all_rows(queryset):
+    vendor = connections[queryset.db].vendor
+    keys = [key_of(model, item, vendor) for item in ordering_of(queryset)]
+    # Add the primary key, in the direction of the key before it, so that one index covers both.
+    sign = "-" if keys and keys[-1] and keys[-1].descending else ""
+    fields = {key.field for key in keys if key}
+    keys += [key_of(model, sign + field.attname, vendor) for field in model._meta.pk_fields if field not in fields]
+    found = [key for key in keys if key]
+    # After `values()`, an annotation may have the name of a field.
+    names = {"pk", *(name for key in found for name in (key.name, key.field.name))}
+    if len(found) < len(keys) or names & annotated_names(queryset):
         return None
-    return keys_of(model, ordering_of(queryset), connections[queryset.db].vendor, is_reversed(queryset))
+    return [-key for key in found] if is_reversed(queryset) else found
 
 
-@lru_cache(256)
-def keys_of(model: Any, ordering: tuple[Any, ...], vendor: str, backwards: bool) -> tuple[Key, ...] | None:
-    """Return the keys of an ordering of this model."""
-    keys: list[Key] = []
-    for item in ordering:
-        found = make_keys(model, item, vendor)
-        if not found:
-            return None
-        keys += found
-    # The primary key takes the direction of the key before it, so that one index covers both.
-    descending = bool(keys) and keys[-1].descending
-    for pk in model._meta.pk_fields:
-        if not any(key.column is pk for key in keys):
-            nulls_first = (vendor in NULLS_LARGEST) == descending
-            keys.append(Key(pk.attname, descending, nulls_first, nullable=False, column=pk))
-    if backwards:
-        keys = [-key for key in keys]
-    return tuple(
-        replace(key, attribute=key.column.attname if key.column else f"keyset_{number}")
-        for number, key in enumerate(keys)
-    )
-
-
-def make_keys(model: type[Model], item: Any, vendor: str, flipped: bool = False) -> list[Key]:
-    """Return the keys of one item of an ordering: several for a relation whose model has an ordering.
-
-    `flipped` reverses their direction: `-author` reverses the ordering of the author's model. Returns [] for an item
-    that keyset pagination cannot use, such as "?" or an expression.
-    """
-    descending, nulls_first, by_name = flipped, None, isinstance(item, str)
-    if isinstance(item, OrderBy):
-        # `-author` reverses names and `F()` in the ordering of the author's model, but no `F().asc()` or `F().desc()`.
-        descending = item.descending
-        if item.nulls_first or item.nulls_last:
-            nulls_first = bool(item.nulls_first)
-        item = item.expression
-    elif isinstance(item, str):
-        descending = item.startswith("-") != flipped
-        item = F(item.lstrip("+-"))
-    if type(item) is not F:
-        return []
-    key = Key(
-        lookup=getattr(item, "name", ""),
-        descending=descending,
-        nulls_first=(vendor in NULLS_LARGEST) == descending if nulls_first is None else nulls_first,
-        explicit_nulls=nulls_first is not None,
-    )
-    return resolve(model, key, vendor, by_name)
-
-
-def resolve(model: type[Model], key: Key, vendor: str, by_name: bool) -> list[Key]:
-    """Return the keys for the path `key.lookup`, which starts at this model; [] if it leads to no usable column.
-
-    A relation's name sorts by the `Meta.ordering` of its model, if any; `F()` sorts by the foreign key's column.
-    """
-    path = key.lookup.split("__")
-    field = field_at(model, path, vendor)
-    if field is None:
-        return []
-    if field.is_relation and path[-1] not in {"pk", getattr(field, "attname", "")}:
-        related, keys = field.related_model, []
-        if field.concrete and not (by_name and related._meta.ordering):
-            return resolve(model, replace(key, lookup="__".join([*path[:-1], field.attname])), vendor, by_name)
-        for item in related._meta.ordering or ["pk"]:
-            inner = make_keys(related, item, vendor, flipped=key.descending)
-            if not inner:
-                return []
-            keys += [
-                replace(each, lookup=f"{key.lookup}__{each.lookup}", nullable=True, column=None) for each in inner
-            ]
-        return keys
-    if len(path) > 1:
-        return [key]
-    return [replace(key, lookup=field.attname, nullable=field.null, column=field)]
-
-
-def field_at(model: type[Model], path: Sequence[str], vendor: str) -> Any:
-    """Return the field at the end of the path, or None if it cannot be a key."""
-    field: Any = None
-    within: Any = model
-    for name in path:
-        try:
-            [field] = within._meta.pk_fields if name == "pk" else [within._meta.get_field(name)]
-        except (AttributeError, FieldDoesNotExist, ValueError):
-            # An annotation, a transform such as `created_at__year`, "?", or a primary key of several fields.
-            return None
-        within = field.related_model if field.is_relation else None
-        if field.is_relation and (within is None or field.one_to_many or field.many_to_many):
-            # A row would occur once for each related row.
-            return None
-    if not field.is_relation and not isinstance(field, KEY_FIELDS):
+def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:
+    """Return the key for one item of an ordering, or None for "?", a computed value, or another model's column."""
+    is_name = isinstance(item, str)
+    if is_name:
+        column = F(item.removeprefix("-"))
+        item = column.desc() if item.startswith("-") else column.asc()
+    elif type(item) is F:
+        item = item.asc()
+    if type(item) is not OrderBy or type(item.expression) is not F:
         return None
-    # SQLite stores decimals as floating-point numbers, which may have more digits than Python is given.
-    return None if isinstance(field, models.DecimalField) and vendor == "sqlite" else field
+    name = getattr(item.expression, "name", "")
+    try:
+        [field] = model._meta.pk_fields if name == "pk" else [model._meta.get_field(name)]
+    except (FieldDoesNotExist, ValueError):
+        # An annotation, a path such as `author__name`, "?", or a primary key of several fields.
+        return None
+    if not is_comparable(stored_field(field), vendor) or (is_name and sorts_by_related_model(field, name)):
+        return None
+    explicit_nulls = bool(item.nulls_first or item.nulls_last)
+    # By default, null values come first if they are the largest in descending order, or the smallest in ascending.
+    nulls_first = bool(item.nulls_first) if explicit_nulls else (vendor in NULLS_LARGEST) == item.descending
+    return Key(field, item.descending, nulls_first, explicit_nulls)
+
+
+def sorts_by_related_model(field: Any, name: str) -> bool:
+    """Whether `order_by(name)` uses the ordering of a related model, as with `author`, unlike `author_id`."""
+    return field.is_relation and name not in {"pk", field.attname} and bool(field.related_model._meta.ordering)
+
+
+def stored_field(field: Any) -> Any:
+    """Return the field whose values the column has: for a foreign key, the field that it refers to."""
+    while isinstance(field, models.ForeignKey):
+        field = field.target_field
+    return field
+
+
+def is_comparable(field: Any, vendor: str) -> bool:
+    """Whether the values of the field can be sent in a cursor and compared with those in the database."""
+    if not isinstance(field, KEY_FIELDS) or (
+        isinstance(field, models.CharField) and (field.max_length or math.inf) > MAX_LENGTH
+    ):
+        return False
+    if vendor == "sqlite" and (isinstance(field, models.DecimalField) or field.db_default is not models.NOT_PROVIDED):
+        # SQLite stores decimals as floating-point numbers, whose digits Python may round, and the time of `Now()` in
+        # another form than Python.
+        return False
+    # A field of the project that converts its values may sort them in another order.
+    methods = [getattr(type(field), name) for name in STORING]
+    own = [method for method in methods if not method.__module__.startswith("django.db.models.")]
+    return not own and not hasattr(field, "from_db_value")

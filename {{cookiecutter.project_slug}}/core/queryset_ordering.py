@@ -1,4 +1,4 @@
-"""The ordering of a queryset: a workaround for a gap in Django's public API.
+"""What pagination has to know of a queryset: a workaround for a gap in Django's public API.
 
 Django tells whether a queryset is ordered (`QuerySet.ordered`) but not by what, and calls `QuerySet.query` opaque.
 This module alone reads from it, and `core/tests/test_keyset.py` fails when Django changes it, or offers the ordering
@@ -8,7 +8,8 @@ https://docs.djangoproject.com/en/5.2/ref/models/querysets/#ordered
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db import NotSupportedError
+from django.db.models import F, QuerySet
 
 
 def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
@@ -18,15 +19,33 @@ def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
     """
     if explicit := tuple(queryset.query.order_by):
         return explicit
-    return tuple(queryset.model._meta.ordering if queryset.ordered else queryset.query.distinct_fields)
-
-
-def depends_on_all_rows(queryset: QuerySet[Any]) -> bool:
-    """Return whether a filter would change the other rows, too: with `distinct("field")`, or a window function."""
-    windows = any(annotation.contains_over_clause for annotation in queryset.query.annotations.values())
-    return windows or bool(queryset.query.distinct_fields)
+    return tuple(queryset.model._meta.ordering if queryset.ordered else map(F, queryset.query.distinct_fields))
 
 
 def is_reversed(queryset: QuerySet[Any]) -> bool:
     """Return whether `reverse()` reverses the ordering, which `order_by` alone does not undo."""
     return not queryset.query.standard_ordering
+
+
+def is_filterable(queryset: QuerySet[Any]) -> bool:
+    """Return whether a filter by the ordering keeps the rows that follow a row, and leaves them as they are.
+
+    It does not with `distinct("field")`, or with annotations other than aggregates: a filter changes the result of a
+    window function, and `F("groups")` gives a row for each group.
+    """
+    annotations = queryset.query.annotations.values()
+    return not queryset.query.distinct_fields and all(annotation.contains_aggregate for annotation in annotations)
+
+
+def annotated_names(queryset: QuerySet[Any]) -> set[str]:
+    """Return the names of the annotations."""
+    return set(queryset.query.annotations)
+
+
+def yields_instances(queryset: Any) -> bool:
+    """Return whether this is a queryset of instances: no list, union or result of `values()`."""
+    # Those three refuse `select_related`.
+    try:
+        return isinstance(queryset.select_related(None), QuerySet)
+    except (AttributeError, NotSupportedError, TypeError):
+        return False
