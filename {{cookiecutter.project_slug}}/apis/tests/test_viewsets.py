@@ -119,6 +119,26 @@ def test_a_write_based_on_an_old_state_is_refused_and_changes_nothing(as_editor,
     assert Group.objects.get().name == "changed by somebody else"
 
 
+def test_the_etag_does_not_reveal_columns_that_the_serializer_hides(as_editor, url, settings):
+    # Without the key, nobody can make the hashes of possible values.
+    seen = etag(as_editor, url)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key"
+    assert etag(as_editor, url).partition(".")[0] != seen.partition(".")[0]
+
+
+def test_a_write_is_in_a_transaction_of_the_database_of_its_model(as_editor, mount, settings, caplog):
+    class Router:
+        def db_for_write(self, model: Any, **hints: Any) -> str | None:
+            return "another" if model is Group else None
+
+    settings.DATABASE_ROUTERS = [Router()]
+    # Nothing else than the transaction uses the database.
+    mount(groups=variant(perform_create=lambda view, serializer: None))
+    as_editor("POST", GROUPS, {"name": "new", "permissions": []}, status=500)
+    assert "The connection 'another' doesn't exist" in caplog.text
+
+
 def test_the_etag_of_a_write_is_that_of_the_stored_row(as_editor, mount, settings):
     class UserSerializer(serializers.ModelSerializer[User]):
         class Meta:
