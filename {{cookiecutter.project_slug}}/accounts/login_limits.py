@@ -12,7 +12,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.forms import PasswordResetForm
+from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.views import PasswordResetView
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
 from core.rate_limits import client_network, forget, seconds_to_wait
@@ -48,23 +50,29 @@ class LimitedModelBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: Any = None, password: Any = None, **kwargs: Any
     ) -> Any:
-        if request is None:
+        name = kwargs.get(get_user_model().USERNAME_FIELD) if username is None else username
+        # Without a name and a password, it is an attempt for another backend.
+        if request is None or name is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
-        model = get_user_model()
-        name = kwargs.get(model.USERNAME_FIELD) if username is None else username
         keys = (f"login:address:{client_network(request)}", f"login:account:{digest(str(name))}")
         count(settings.LOGIN_RATE, *keys)
+        request.META["login_attempt"] = keys
         user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
-            # Only failed attempts count: take this one back.
-            for key in keys:
-                forget(key, settings.LOGIN_RATE)
+            forget_attempt(request)
         return user
 
     async def aauthenticate(
         self, request: HttpRequest | None, username: Any = None, password: Any = None, **kwargs: Any
     ) -> Any:
         return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
+
+
+@receiver(user_logged_in)
+def forget_attempt(request: HttpRequest | None, **kwargs: Any) -> None:
+    """Take back the attempt that this request has counted, because it did not fail: another backend may accept it."""
+    for key in request.META.pop("login_attempt", ()) if request else ():
+        forget(key, settings.LOGIN_RATE)
 
 
 class LimitedPasswordResetView(PasswordResetView):

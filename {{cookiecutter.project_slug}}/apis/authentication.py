@@ -29,9 +29,10 @@ class ExpiringTokenAuthentication(BaseAuthentication):
         if keyword.lower() != self.keyword.lower() and "." in key:
             # A JSON Web Token, which another class may accept.
             return None
-        tokens = Token.objects.select_related("user").filter(expires_at__gt=timezone.now(), user__is_active=True)
+        tokens = Token.objects.select_related("user").filter(expires_at__gt=timezone.now())
         token = tokens.filter(digest=Token.digest_of(key)).first()
-        if token is None or not token.is_current():
+        # A user model may have `is_active` as a property.
+        if token is None or not token.user.is_active or not token.is_current():
             raise AuthenticationFailed("The token is invalid, expired or revoked.", code="invalid_token")
         return token.user, token
 

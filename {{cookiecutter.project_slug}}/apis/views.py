@@ -1,8 +1,10 @@
 """Views that belong to no resource: the API's root, logging in and out, and the current user."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth import authenticate, get_user_model
+from django.urls import NoReverseMatch
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import status
 from rest_framework.authentication import BaseAuthentication
@@ -12,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from accounts.login_limits import forget_attempt
 from apis.authentication import ExpiringTokenAuthentication
 from apis.exceptions import WrongCredentials
 from apis.models import Token
@@ -42,7 +45,12 @@ class RootView(APIView):
         lists = [(prefix, basename) for prefix, viewset, basename in router.registry if hasattr(viewset, "list")]
         links = {prefix: f"v1:{basename}-list" for prefix, basename in lists}
         links |= {"token": "v1:auth-token", "user": "v1:auth-user", "schema": "api-schema", "docs": "api-docs"}
-        return Response({name: reverse(view, request=request) for name, view in links.items()})
+        urls = {}
+        for name, view in links.items():
+            # A prefix with a parameter, such as `users/<int:user>/groups`, has no single URL.
+            with suppress(NoReverseMatch):
+                urls[name] = reverse(view, request=request)
+        return Response(urls)
 
 
 class TokenView(APIView):
@@ -75,6 +83,7 @@ class TokenView(APIView):
         user: Any = authenticate(request, **credentials)
         if user is None:
             raise WrongCredentials
+        forget_attempt(request)
         key, token = Token.issue(user)
         return Response(TokenSerializer({"token": key, "expires_at": token.expires_at}).data)
 

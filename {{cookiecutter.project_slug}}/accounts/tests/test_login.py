@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import aauthenticate, authenticate, get_user
+from django.contrib.auth.backends import ModelBackend
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import include, path
@@ -163,6 +164,25 @@ def test_successful_logins_do_not_count(url):
         assert attempt(url).status_code == 302
     fail(url, 10)
     assert attempt(url).status_code == 429
+
+
+def test_logins_by_other_backends_are_not_limited(settings, reader):
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.Directory"]
+    for number in range(15):
+        assert attempt(SITE, password="in the directory").status_code == 302
+        # Without a name and a password, as single sign-on does.
+        request = RequestFactory().post(SITE, REMOTE_ADDR=f"10.0.0.{number}")
+        assert authenticate(request, ticket="valid") == reader
+    fail(SITE, 10)
+    assert attempt(SITE).status_code == 429
+
+
+class Directory(ModelBackend):
+    """Another backend, which knows another password, and tickets."""
+
+    def authenticate(self, request: Any, username: Any = "reader", password: Any = None, ticket: Any = None) -> Any:  # type: ignore[override]
+        known = ticket == "valid" or password == "in the directory"
+        return User.objects.get(username=username) if known else None
 
 
 def test_the_limit_is_a_setting(settings):

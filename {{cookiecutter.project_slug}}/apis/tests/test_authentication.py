@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection
@@ -202,6 +203,14 @@ def test_an_inactive_user_has_no_valid_token(reader):
     assert api("GET", USER, status=401)["code"] == "invalid_token"
 
 
+def test_a_user_model_may_compute_whether_a_user_is_active(reader, monkeypatch):
+    api = api_of(reader)
+    monkeypatch.setattr(User, "is_active", property(lambda user: user.first_name != "gone", lambda user, value: None))
+    api("GET", USER, status=200)
+    User.objects.update(first_name="gone")
+    api("GET", USER, status=401)
+
+
 def test_a_deleted_user_has_no_token(reader):
     api = api_of(reader)
     reader.delete()
@@ -343,6 +352,19 @@ def test_failed_attempts_for_an_account_are_limited_from_all_ip_addresses(attemp
 def test_successful_logins_are_not_limited(attempts, reader):
     for _ in range(10):
         attempts(status=200)
+
+
+def test_logins_by_another_backend_are_not_limited(attempts, reader, settings):
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.Directory"]
+    for _ in range(10):
+        attempts(password="in the directory", status=200)
+
+
+class Directory(ModelBackend):
+    """Another backend, which knows another password."""
+
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
+        return User.objects.get(username=username) if password == "in the directory" else None
 
 
 def test_an_ip_address_that_has_too_many_failures_still_has_its_tokens(attempts, reader, as_reader):
