@@ -16,10 +16,13 @@ from django_filters.rest_framework import DjangoFilterBackend, FilterSet, Orderi
 from rest_framework.routers import BaseRouter
 
 import apis
+from apis.overrides import overrides
 from apis.permissions import has_own_queryset
 
 # The modules of the actions that need a serializer.
 USING_SERIALIZERS = {"rest_framework.mixins", "apis.viewsets"}
+# The modules of filter backends that add nothing to the queryset.
+BACKENDS = {"rest_framework.filters", "django_filters.rest_framework.backends", "apis.filters"}
 
 
 def check_viewsets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -47,7 +50,7 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
         for name in names if isinstance(names, list | tuple) else [names] if names and names != "__all__" else []:
             try:
                 attempt(name[0] if isinstance(name, list | tuple) else name)
-            except FieldError as error:
+            except (FieldError, ValueError) as error:
                 message = f"{viewset.__name__}.{attribute} has {name!r}: {error}"
                 hint = "Name a field of the model, of a related one, or an annotation of the queryset."
                 yield Error(message, hint=hint, obj=viewset, id="apis.E001")
@@ -62,12 +65,13 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
 
     try:
         filterset = DjangoFilterBackend().get_filterset_class(viewset, queryset)
-        # The view's own `get_queryset` may add annotations.
-        if not has_own_queryset(viewset):
+        # Code of the project may add annotations.
+        if not has_own_queryset(viewset) and not has_own_backend(viewset):
             yield from failures("ordering", partial(order, queryset), getattr(viewset, "ordering", None))
             yield from failures("ordering_fields", partial(order, queryset), getattr(viewset, "ordering_fields", None))
             yield from failures("search_fields", search, getattr(viewset, "search_fields", None))
-            names = list(filtered_fields(filterset)) if filterset else []
+            own_code = filterset and overrides(filterset, FilterSet, "filter_queryset")
+            names = list(filtered_fields(filterset)) if filterset and not own_code else []
             yield from failures("filterset_class", partial(order, queryset), names)
     except (AssertionError, TypeError) as error:
         message = f"{viewset.__name__} cannot be filtered: {error}"
@@ -75,6 +79,12 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
     if getattr(viewset, "serializer_class", None) is None and uses_serializer_class(viewset):
         message = f"{viewset.__name__} has no serializer_class."
         yield Error(message, hint="Set it, or override get_serializer_class().", obj=viewset, id="apis.E003")
+
+
+def has_own_backend(viewset: Any) -> bool:
+    """Whether a filter backend of the viewset is none of those in `BACKENDS`, and so may change the queryset."""
+    backends = getattr(viewset, "filter_backends", ())
+    return any(backend.filter_queryset.__module__ not in BACKENDS for backend in backends)
 
 
 def order(queryset: Any, name: Any) -> Any:

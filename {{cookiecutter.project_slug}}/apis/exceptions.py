@@ -27,6 +27,7 @@ from django.urls import Resolver404
 from rest_framework.exceptions import APIException, NotFound, PermissionDenied, Throttled, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
+from rest_framework.utils.serializer_helpers import ReturnDict
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from accounts.login_limits import TooManyAttemptsError
@@ -200,6 +201,9 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response["WWW-Authenticate"] = "Token"
     # HTML pages, such as the browsable API, show the error themselves; every other response becomes JSON.
     if getattr(getattr(context["view"].request, "accepted_renderer", None), "media_type", "") == "text/html":
+        if isinstance(exception.detail, ReturnDict):
+            # The browsable API shows the form of this serializer again, with what was typed.
+            response.data = ReturnDict(response.data, serializer=exception.detail.serializer)
         return response
     headers = {**dict(response.items()), "Content-Type": MEDIA_TYPE}
     return ProblemResponse(response.data, response.status_code, headers=headers)

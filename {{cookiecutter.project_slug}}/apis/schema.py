@@ -73,7 +73,7 @@ def describe_one_body(result: dict[str, Any], generator: Any, request: Any, publ
             content = operation.get("requestBody", {}).get("content", {})
             schema = content.get("application/json", {}).get("schema", {})
             name = schema.get("$ref", "").rpartition("/")[2]
-            has_files = "binary" in str(schemas.get(name, schema))
+            has_files = "'format': 'binary'" in str(schemas.get(name, schema))
             kept = "multipart/form-data" if has_files else "application/json"
             if kept in content:
                 operation["requestBody"]["content"] = {kept: content[kept]}

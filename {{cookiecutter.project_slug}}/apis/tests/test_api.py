@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as project
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
@@ -18,7 +19,9 @@ from django.utils.html import escape
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ErrorDetail, NotFound, PermissionDenied, Throttled, ValidationError
 from rest_framework.permissions import AllowAny
+from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
+from rest_framework.viewsets import ModelViewSet
 
 from accounts.models import User
 from apis.tests.conftest import API
@@ -57,6 +60,13 @@ def test_the_root_lists_what_follows(anon):
     assert links["user"] == "http://testserver/api/v1/auth/user/"
     for url in links.values():
         assert Client().get(url).status_code in {200, 401, 405}
+
+
+def test_the_root_lists_no_resource_whose_url_has_parameters(anon, monkeypatch):
+    router = SimpleRouter(use_regex_path=False)
+    router.register("users/<int:user>/notes", type("Notes", (ModelViewSet,), {}), basename="note")
+    monkeypatch.setattr("apis.v1.urls.router", router)
+    assert set(anon("GET", "/api/", status=200)) == {"token", "user", "schema", "docs"}
 
 
 def test_a_browser_gets_pages(client):
@@ -306,6 +316,17 @@ def test_a_browser_sees_a_problem_in_a_page(fail):
     assert body is None
     assert response["Content-Type"].startswith("text/html")
     assert "Not yours." in response.content.decode()
+
+
+def test_the_form_of_the_browsable_api_keeps_what_was_typed(admin_client, mount):
+    class GroupSerializer(serializers.ModelSerializer[Group]):
+        class Meta:
+            model = Group
+            fields = ("name",)
+
+    mount(groups=type("Groups", (ModelViewSet,), {"queryset": Group.objects, "serializer_class": GroupSerializer}))
+    page = admin_client.post("/api/v1/groups/", {"name": "typed" * 50}, headers={"accept": "text/html"})
+    assert f'value="{"typed" * 50}"' in page.content.decode()
 
 
 def test_an_error_of_the_client_leaves_no_traceback_in_the_log(fail, caplog):

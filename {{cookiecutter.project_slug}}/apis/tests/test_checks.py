@@ -11,7 +11,7 @@ from django.core.management.base import SystemCheckError
 from django.db.models import F
 from django.db.models.functions import Length, Lower
 from django_filters.rest_framework import FilterSet, NumberFilter, OrderingFilter
-from rest_framework import serializers, viewsets
+from rest_framework import filters, serializers, viewsets
 from rest_framework.routers import SimpleRouter
 
 from apis.checks import check_viewset, check_viewsets
@@ -44,6 +44,20 @@ class StaleFilter(FilterSet):
         return queryset
 
 
+class Annotating(FilterSet):
+    """Adds the annotation by which it filters."""
+
+    words__gt = NumberFilter("words", "gt")
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        return super().filter_queryset(queryset.annotate(words=Length("object_repr")))
+
+
+class Counting(filters.BaseFilterBackend):
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+        return queryset.annotate(words=Length("object_repr"))
+
+
 class EntryViewSet(ConditionalModelViewSet):
     queryset = LogEntry.objects.annotate(letters=Length("object_repr"))
     serializer_class: Any = EntrySerializer
@@ -71,6 +85,7 @@ def errors_of(**attributes: Any) -> list[Any]:
         ),
         ({"filterset_class": StaleFilter}, "NoteViewSet.filterset_class has 'nonsense'", "E001"),
         ({"search_fields": ("object_repr", "^nonsense")}, "NoteViewSet.search_fields has '^nonsense'", "E001"),
+        ({"search_fields": ["user"]}, "NoteViewSet.search_fields has 'user'", "E001"),
         ({"search_fields": ["user__nonsense"]}, "NoteViewSet.search_fields has 'user__nonsense'", "E001"),
         ({"filterset_fields": ["nonsense"]}, "NoteViewSet cannot be filtered: ", "E002"),
         ({"filterset_fields": {"nonsense": ["gt"]}}, "NoteViewSet cannot be filtered: ", "E002"),
@@ -110,8 +125,10 @@ def test_every_wrong_name_is_an_error():
         {"filterset_class": EntryFilter},
         {"filterset_fields": {"action_time": ["gt", "lt"], "user__username": ["exact"]}},
         {"serializer_class": None, "get_serializer_class": lambda view: EntrySerializer},
+        # Annotations of code of the project.
+        {"filterset_class": Annotating},
+        {"filter_backends": [Counting, filters.OrderingFilter], "ordering_fields": ["words"]},
         {"queryset": None, "get_queryset": lambda view: LogEntry.objects.all()},
-        # Annotations of the view's own queryset.
         {
             "get_queryset": lambda view: LogEntry.objects.annotate(words=Length("object_repr")),
             "ordering": "words",
