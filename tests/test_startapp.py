@@ -76,7 +76,10 @@ def test_an_app_with_one_field_passes_the_checks_whatever_its_type(bake: Bake) -
         startapp(project, f"{name}_rows", field)
     # The same name as another resource has, with other choices.
     startapp(project, "bills", "choice:choice=draft,sent", "number:int")
+    startapp(project, "contacts", "mail:email!?", "age:int")
     check(project)
+    shown = project.manage("shell", "-c", "from contacts.models import Contact; print(Contact(pk=7))", **SECRET)
+    assert "Contact 7" in shown
     run_tests(project, *(f"{field.partition(':')[0]}_rows" for field in TYPES))
 
 

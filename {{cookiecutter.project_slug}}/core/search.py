@@ -9,13 +9,13 @@ become " nana emile zola". A search for "zola em" with `icontains` becomes
 
 in which `%` stands for any text.
 
-For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with
-spaces, splits it into trigrams (three consecutive characters, such as ` zo`, `zol` and `ola`), and lists the rows of
-each trigram. `LIKE` then reads only rows with the term's trigrams.
+For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with two
+spaces in front and one behind, splits it into trigrams (three consecutive characters, such as ` zo`, `zol` and `ola`),
+and lists the rows of each trigram. `LIKE` then reads only rows with the term's trigrams.
 
-A term of one or two characters, such as "em", forms a trigram only with the space before a word. So it matches only at
-the start of a word: on every database, to give the same results. The column starts with a space, so that such a term
-can match the first word, too.
+A term of one or two characters, such as "em", forms a trigram only with the padding before a word. So it matches only
+at the start of a word, on every database, so that all give the same results. The column starts with a space, so that
+such a term can match the first word, too.
 
 `manage.py rebuild_search` fills the column of existing rows. docs/search.md has the steps for a model.
 
@@ -30,7 +30,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management.base import CommandError
-from django.db import DatabaseError, models
+from django.db import DatabaseError, models, router, transaction
 from django.db.migrations.operations.base import Operation
 
 WORD = re.compile(r"[^\W_]+")
@@ -58,7 +58,7 @@ LETTERS = str.maketrans(
 def normalize(text: str) -> str:
     """Return the words of the text: letters and digits in lower case, without accents, with single spaces."""
     decomposed = unicodedata.normalize("NFKD", text)
-    # Marks are accents, and vowel signs, which would split words of some scripts.
+    # Drop marks: accents, and the vowel signs of some scripts, at which WORD would split a word.
     kept = "".join([character for character in decomposed if unicodedata.category(character)[0] != "M"])
     # Split the text at punctuation, as a trigram index does.
     return " ".join(WORD.findall(kept)).casefold().translate(LETTERS)
@@ -68,7 +68,8 @@ class SearchField(models.TextField):
     """The normalized words of the text columns in `sources`; `icontains` matches rows that contain every search term.
 
     `save()` and `bulk_create()` keep it up to date. Run `manage.py rebuild_search` if a source was changed by
-    `update()`, `bulk_update()`, `loaddata`, or a `save()` without this field (`update_fields`, `only()`, `defer()`).
+    `update()`, `bulk_update()`, `loaddata`, or a `save()` or upsert without this field (`update_fields`, `only()`,
+    `defer()`).
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -82,13 +83,9 @@ class SearchField(models.TextField):
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "sources": self.sources}
 
-    def value_for(self, instance: models.Model) -> str:
-        """Return the value of the column in this row: a space, then the normalized words."""
-        return " " + normalize(" ".join(getattr(instance, source) or "" for source in self.sources))
-
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
-        """Fill the column: Django calls this before it writes a row."""
-        value = self.value_for(model_instance)
+        """Set the column to a space and the normalized words: Django calls this before it writes a row."""
+        value = " " + normalize(" ".join(getattr(model_instance, source) or "" for source in self.sources))
         setattr(model_instance, self.attname, value)
         return value
 
@@ -97,9 +94,9 @@ class SearchField(models.TextField):
 class ContainsTerms(models.Lookup):
     """Match rows that contain every search term.
 
-    Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word, where
-    they form a trigram with the padding before the word. Terms without a letter or digit, such as `&`, are ignored.
-    On this field it replaces `icontains`, the default lookup of Django's admin and DRF's `SearchFilter`.
+    Terms of three characters or more are found anywhere in a word, shorter ones only at the start of a word. Terms
+    without a letter or digit, such as `&`, are ignored. On this field it replaces `icontains`, the default lookup of
+    Django's admin and DRF's `SearchFilter`.
     """
 
     lookup_name = "icontains"
@@ -122,19 +119,23 @@ class ContainsTerms(models.Lookup):
 def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) -> int:
     """Recompute the search fields of all rows of the model, and return how many rows changed."""
     fields = [field for field in model._meta.get_fields() if isinstance(field, SearchField)]
-    names = [field.name for field in fields]
-    changed: list[models.Model] = []
+    # Unlike other managers, this one hides no rows.
+    database = router.db_for_write(model)
+    following = model._base_manager.using(database).order_by("pk")
     count = 0
-    for instance in model._base_manager.order_by("pk").iterator(batch_size):
-        values = {field.name: field.value_for(instance) for field in fields}
-        if any(getattr(instance, name) != value for name, value in values.items()):
-            for name, value in values.items():
-                setattr(instance, name, value)
-            changed.append(instance)
-        if len(changed) == batch_size:
-            count += model._base_manager.bulk_update(changed, names)
+    while True:
+        # Lock the rows of a batch, so that a change that is saved meanwhile is not overwritten.
+        with transaction.atomic(database):
+            rows = list(following.select_for_update()[:batch_size])
             changed = []
-    return count + (model._base_manager.bulk_update(changed, names) if changed else 0)
+            for row in rows:
+                before = [getattr(row, field.attname) for field in fields]
+                if before != [field.pre_save(row, add=False) for field in fields]:
+                    changed.append(row)
+            count += model._base_manager.using(database).bulk_update(changed, [field.name for field in fields])
+        if len(rows) < batch_size:
+            return count
+        following = following.filter(pk__gt=rows[-1].pk)
 
 
 def searchable_models() -> Iterator[type[models.Model]]:
@@ -166,10 +167,10 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the migration state unchanged: the index is not in `Meta`, as only PostgreSQL has GIN indexes."""
+        """Leave the migration state unchanged: the index is not in `Meta`, as only PostgreSQL has its type, GIN."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        if schema_editor.connection.vendor != "postgresql":
+        if not self.applies_to(schema_editor.connection, app_label):
             return
         # An interrupted build leaves an invalid index behind: drop it first.
         self.database_backwards(app_label, schema_editor, from_state, to_state)
@@ -184,12 +185,16 @@ class AddSearchIndex(Operation):
             reason = str(error).splitlines()[0]
             raise CommandError(
                 f"The search index cannot be created: {reason}. If the extension pg_trgm is missing, ask an "
-                "administrator to run 'CREATE EXTENSION pg_trgm' in a schema on its search_path, then migrate again."
+                "administrator to run 'CREATE EXTENSION pg_trgm' in a schema on the user's search_path, and migrate."
             ) from error
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        if schema_editor.connection.vendor == "postgresql":
+        if self.applies_to(schema_editor.connection, app_label):
             schema_editor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{self.index_name(app_label)}"')
+
+    def applies_to(self, connection: Any, app_label: str) -> bool:
+        is_here = router.allow_migrate(connection.alias, app_label, model_name=self.model_name)
+        return connection.vendor == "postgresql" and bool(is_here)
 
     def index_name(self, app_label: str) -> str:
         return f"{app_label}_{self.model_name}_{self.column}"

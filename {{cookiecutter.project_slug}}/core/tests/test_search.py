@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import NotSupportedError, ProgrammingError, connection
+from django.test.utils import CaptureQueriesContext
 
 from books.models import Book
 from core.search import AddSearchIndex, normalize, searchable_models
@@ -135,6 +136,16 @@ def test_the_command_repairs_rows_in_batches(monkeypatch):
     assert Book.objects.filter(search__icontains="persuasion").count() == 5
 
 
+def test_the_command_locks_the_rows_that_it_is_about_to_write():
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no row locks: its transaction locks the database")
+    add("Emma")
+    with CaptureQueriesContext(connection) as queries:
+        rebuild()
+    [reading] = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    assert "FOR UPDATE" in reading
+
+
 ISBNS = [9780141439587, 9780141439846, 9780140444308, 9780141439518, 9780804429573]
 
 
@@ -148,10 +159,16 @@ def test_models_with_a_search_column_are_found():
 def run(operation: str, vendor: str = "postgresql", execute: Any = None) -> list[str]:
     """Run an operation with a schema editor that records its statements."""
     statements: list[str] = []
-    editor = SimpleNamespace(connection=SimpleNamespace(vendor=vendor), execute=execute or statements.append)
+    database = SimpleNamespace(vendor=vendor, alias="default")
+    editor = SimpleNamespace(connection=database, execute=execute or statements.append)
     state = SimpleNamespace(apps=apps)
     getattr(AddSearchIndex("book"), operation)("books", editor, state, state)
     return statements
+
+
+def test_a_database_without_the_table_gets_no_index(settings):
+    settings.DATABASE_ROUTERS = [SimpleNamespace(allow_migrate=lambda alias, app_label, **hints: app_label != "books")]
+    assert run("database_forwards") == run("database_backwards") == []
 
 
 def test_the_index_is_built_without_blocking_writes():

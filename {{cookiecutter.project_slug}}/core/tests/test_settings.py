@@ -56,7 +56,7 @@ def mailer(settings: Any) -> tuple[Any, ...]:
         ({"DATABASE_URL": "postgres://u:p%40@db:5432/d"}, lambda s: s.DATABASES["default"]["PASSWORD"], "p@"),
         ({"DATABASE_URL": "postgres://u:p@db/d"}, lambda s: s.DATABASES["default"]["CONN_HEALTH_CHECKS"], True),
         (
-            {"DATABASE_URL": "postgres://u:p@db/d", "WEB_CONCURRENCY": "40"},
+            {"DATABASE_URL": "postgres://u:p@db/d", "WEB_CONCURRENCY": "20"},
             lambda s: s.DATABASES["default"]["OPTIONS"]["pool"]["max_size"],
             2,
         ),

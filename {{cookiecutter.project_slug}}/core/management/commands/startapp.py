@@ -132,7 +132,7 @@ def model_name(app: str, name: str) -> str:
     model = "".join(word[:1].upper() + word[1:] for word in words)
     taken = {known.__name__ for config in apps.get_app_configs() for known in config.get_models()}
     # The API's documentation uses these.
-    taken |= {"Credentials", "Problem"}
+    taken |= {"Credentials", "CurrentUser", "Problem"}
     if not re.fullmatch("[A-Z][A-Za-z0-9]*", model) or iskeyword(model) or model in taken:
         raise CommandError(f"The model name {model} is taken or invalid. Choose another one, as in --model Person.")
     return model
@@ -141,7 +141,7 @@ def model_name(app: str, name: str) -> str:
 def context(app: str, model: str, fields: list[FieldSpec], options: dict[str, Any]) -> dict[str, Any]:
     """Return what the templates use. Raises CommandError."""
     names = [field.name for field in fields]
-    words = [field.name for field in fields if field.kind in {"char", "email"}]
+    words = [field for field in fields if field.kind in {"char", "email"}]
     more, searched = (list(filter(None, (options[option] or "").split(","))) for option in ("filter", "search"))
     for name in (*names, *more, *searched):
         if names.count(name.partition("__")[0]) != 1:
@@ -159,8 +159,8 @@ def context(app: str, model: str, fields: list[FieldSpec], options: dict[str, An
         "one": one,
         "an": f"{'an' if re.match('[aeio]|u(?!ni|s)', one) else 'a'} {one}",
         "many": app.replace("_", " "),
-        "title": next(iter(words), ""),
-        "searched": words if options["search"] is None else searched,
+        "title": next((field.name for field in words if field.required), ""),  # optional ones may be null
+        "searched": [field.name for field in words] if options["search"] is None else searched,
         "fields": fields,
         "filtered": filtered,
         # Several relations to one model need names for the way back.
