@@ -186,7 +186,7 @@ def fill_pools(stack: Stack) -> None:
 
 def test_after_a_restart_of_the_database_that_nobody_noticed_no_request_fails(stack: Stack) -> None:
     settings = (TEMPLATE / "django_project" / "settings.py").read_text(encoding="utf-8")
-    [(size, seconds)] = re.findall(r'"max_size": max\(1, min\((\d+),.*\n.*\n +"timeout": (\d+),', settings)
+    [(size, seconds)] = re.findall(r'(?s)"max_size": max\(1, min\((\d+),.*? "timeout": (\d+),', settings)
     # The pauses between dead connections are 1, 2, 4 … s, and up to a tenth more.
     assert 1.1 * sum(2**number for number in range(int(size) - 1)) < int(seconds)
     try:

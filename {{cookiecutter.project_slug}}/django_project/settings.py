@@ -1,7 +1,7 @@
-"""Settings of the project, in the order of Django's own settings file.
+"""Settings of the project: first what differs between machines, then the rest, in the order of Django's own file.
 
-What differs between machines comes from the environment, or else from the file .env;
-README.md lists the variables. https://docs.djangoproject.com/en/5.2/ref/settings/
+What differs comes from the environment, or else from the file .env; README.md lists the variables.
+https://docs.djangoproject.com/en/5.2/ref/settings/
 """
 
 import logging
@@ -56,6 +56,7 @@ try:
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
+    # Milliseconds; 0 means no limit.
     STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", 0, validate=validate.Range(min=0))
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 1, validate=validate.Range(min=1))
     # The path below which a proxy serves the project.
@@ -108,9 +109,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # % if cookiecutter.include_apis
     "corsheaders.middleware.CorsMiddleware",
+    # Errors below `/api/` that come from no view of DRF, as problem details.
     "apis.exceptions.ProblemMiddleware",
     # % endif
-    # Refuses bodies that are too large, or of unknown length.
+    # Refuses bodies that are too large, of unknown length or not in UTF-8, and cookies with NUL characters.
     "core.middleware.RequestBodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -121,6 +123,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # A page with 429 for too many failed logins.
     "accounts.login_limits.TooManyAttemptsMiddleware",
 ]
 
@@ -165,20 +168,20 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
     }
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
-    # The pool checks a connection before a request uses it. After a restart of the database, a request may get one dead
-    # connection after another, and each pause between them is twice the last one: with at most four connections, the
-    # pauses stay below `timeout`. All processes of a server stay below the limit of PostgreSQL, 100.
-    # core/database.py sets the statement timeout.
+    # Check a connection before a request uses it.
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
-        "max_size": max(1, min(4, 80 // WEB_CONCURRENCY)),
+        # During a deployment, the old and the new processes together stay below PostgreSQL's default limit of 100.
+        "max_size": max(1, min(4, 40 // WEB_CONCURRENCY)),
         "max_idle": 60,
+        # After a restart of the database, a request may get several dead connections in a row. The pool pauses before
+        # each retry, twice as long each time: with four connections, the pauses stay below this limit.
         "timeout": 10,
         "reconnect_timeout": 5,
     }
     DATABASE["OPTIONS"] = {
-        # When to give up if the host does not respond: seconds to connect, then milliseconds.
+        # When to give up if the host does not respond: seconds to connect, milliseconds on an open connection.
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,
         **DATABASE.get("OPTIONS", {}),
@@ -190,7 +193,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
-        # Seconds. If the cache is down, requests soon continue, without rate limits: core/rate_limits.py.
+        # Seconds, which a dead cache delays a request. It then has no rate limits: see core/rate_limits.py.
         "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
     }
     if CACHE_URL
@@ -265,10 +268,10 @@ SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "core.views.csrf_failure"
 SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
-# These checks ask for HSTS with `includeSubDomains` and `preload`, on which the owner of the domain decides.
+# They ask for HSTS with `includeSubDomains` and `preload`, a decision for the owner of the domain.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
-# The confirmation page of an admin action posts one field for each selected row; Django's default is 1,000.
+# An admin action can select up to 10,000 rows, and its confirmation page posts a field for each.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
 # Bytes of a whole request, uploaded files included. Django limits everything but files to 2.5 MB.
 MAX_UPLOAD_SIZE = 25 * 1024 * 1024
@@ -319,7 +322,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
     "GET_LIB_DOC_EXCLUDES": "apis.schema.library_classes",
-    # Without drf-spectacular's hook for enums: it needs ENUM_NAME_OVERRIDES once two resources have different choices.
+    # Without drf-spectacular's hook for enums: it needs ENUM_NAME_OVERRIDES if fields of one name have different choices.
     "POSTPROCESSING_HOOKS": ["apis.schema.add_problem_responses", "apis.schema.describe_one_body"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SWAGGER_UI_DIST": "SIDECAR",
