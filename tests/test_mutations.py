@@ -97,10 +97,8 @@ MUTATIONS = {
     "token stored as it is": Mutation(
         "apis/models.py", "return hashlib.sha256(key.encode()).hexdigest()", "return key", AUTHENTICATION
     ),
-    "tokens do not expire": Mutation("apis/authentication.py", "expires_at__gt=timezone.now(), ", "", AUTHENTICATION),
-    "tokens outlive a password": Mutation(
-        "apis/authentication.py", "token is None or not token.is_current()", "token is None", AUTHENTICATION
-    ),
+    "tokens do not expire": Mutation("apis/authentication.py", "expires_at__gt=timezone.now()", "", AUTHENTICATION),
+    "tokens outlive a password": Mutation("apis/authentication.py", " or not token.is_current()", "", AUTHENTICATION),
     "tokens end when the secret key is rotated": Mutation(
         "apis/models.py", ", *self.user.get_session_auth_fallback_hash()]", "]", AUTHENTICATION
     ),
@@ -108,7 +106,7 @@ MUTATIONS = {
         "apis/models.py", "            own.exclude(pk__in=kept).delete()\n", "", AUTHENTICATION
     ),
     "inactive users keep their tokens": Mutation(
-        "apis/authentication.py", ", user__is_active=True", "", AUTHENTICATION
+        "apis/authentication.py", " or not token.user.is_active", "", AUTHENTICATION
     ),
     "names not normalized": Mutation(
         "apis/views.py", "get_user_model().normalize_username(credentials[", "str(credentials[", AUTHENTICATION
@@ -117,8 +115,11 @@ MUTATIONS = {
     "login attempts of an account not limited": Mutation(
         LIMITS, ', f"login:account:{digest(str(name))}")', ",)", LOGIN
     ),
-    "successful logins counted": Mutation(
-        LIMITS, "                forget(key, settings.LOGIN_RATE)", "                pass", LOGIN
+    "successful logins counted": Mutation(LIMITS, "        forget(key, settings.LOGIN_RATE)", "        pass", LOGIN),
+    "logins by another backend counted": Mutation(LIMITS, "@receiver(user_logged_in)\n", "", LOGIN),
+    "logins without a password counted": Mutation(LIMITS, " or name is None or password is None:", ":", LOGIN),
+    "tokens by another backend counted": Mutation(
+        "apis/views.py", "        forget_attempt(request)\n", "", AUTHENTICATION
     ),
     "mails to one address not limited": Mutation(LIMITS, ', f"reset:email:{email}")', ")", PASSWORDS),
     "links of mails to another host": Mutation(
@@ -166,7 +167,14 @@ MUTATIONS = {
     ),
     "rows not locked": Mutation(VIEWSETS, "                lock(instance)\n", "                pass\n", VIEWSET_TESTS),
     "creations without a transaction": Mutation(
-        VIEWSETS, "    @transaction.atomic\n    def create", "    def create", VIEWSET_TESTS
+        VIEWSETS,
+        "        with self.write_transaction():\n            return self.tagged(super().create(",
+        "        if True:\n            return self.tagged(super().create(",
+        VIEWSET_TESTS,
+    ),
+    "ETags reveal hidden columns": Mutation(VIEWSETS, "settings.SECRET_KEY.encode()", "b''", VIEWSET_TESTS),
+    "transactions of another database": Mutation(
+        VIEWSETS, "None if queryset is None else router.db_for_write(queryset.model)", "", VIEWSET_TESTS
     ),
     # Errors.
     "taken unique value is 500": Mutation("apis/exceptions.py", '"SQLITE_CONSTRAINT_UNIQUE", ', "", VIEWSET_TESTS),
@@ -208,8 +216,20 @@ MUTATIONS = {
     "null values in the wrong place": Mutation(
         ORDERING_KEYS, '{"postgresql", "oracle"}', '{"postgresql", "oracle", "sqlite"}', KEYSET_TESTS
     ),
+    "rows of window functions missing": Mutation(
+        "core/queryset_ordering.py",
+        "all(annotation.contains_aggregate for annotation in annotations)",
+        "True",
+        "core/tests/test_ordering_keys.py",
+    ),
+    "values that fields convert are keys": Mutation(
+        ORDERING_KEYS,
+        '    return not own and not hasattr(field, "from_db_value")',
+        "    return True",
+        "core/tests/test_ordering_keys.py",
+    ),
     "rows with null values missing": Mutation(
-        ORDERING_KEYS, "if self.nullable and not self.nulls_first:", "if False:", KEYSET_TESTS
+        ORDERING_KEYS, "if self.field.null and not self.nulls_first:", "if False:", KEYSET_TESTS
     ),
     "list counts its rows": Mutation(
         KEYSET,

@@ -3,11 +3,15 @@
 import re
 import shutil
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 from urllib.parse import unquote
 
+import console
+import httpx
 import pytest
-from baking import FOREIGN_PLUGINS, ROOT, Bake, BakedProject, free_port, http_get, need, running, uv
+from baking import FOREIGN_PLUGINS, PATIENCE, ROOT, Bake, BakedProject, free_port, http_get, need, running, uv
+from console import prints
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
@@ -88,6 +92,7 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
     resource = subsection(project, "Add a resource")
     [(command, output)] = re.findall(r"```console\n\$ uv run ([^\n]*)\n(.*?)```", resource, re.S)
     assert project.run("sh", "-ec", command) == output
+    assert f"uv run {command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
     [(name, shown)] = code(subsection(project, "The code of a resource", "docs/api.md"), "python")
     assert project.read(name) == shown
     [finish] = re.findall(r"```sh\n(.*?)```", resource, re.S)
@@ -115,6 +120,51 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
     paths = re.findall(r"(?m)^  (/.*):$", document)
     assert "/api/v2/authors/{id}/" in paths
     assert not any(path.startswith("/api/v1/") for path in paths)
+    requests = resource + subsection(project, "Conditional requests", "docs/api.md")
+    sends_and_gets(project, re.findall(r"```console\n(\$ curl .*?)```", requests, re.S))
+
+
+def sends_and_gets(project: BakedProject, sessions: list[str]) -> None:
+    """Start the project, and send the requests of these sessions with the token of an administrator."""
+    port = str(free_port())
+    user = "get_user_model().objects.create_superuser('root', password='secret 42')"
+    project.manage("shell", "-c", f"from django.contrib.auth import get_user_model; {user}")
+    with running(["python", "manage.py", "start"], project.path, f"http://127.0.0.1:{port}/", WEB_PORT=port):
+        login = {"username": "root", "password": "secret 42"}
+        token = httpx.post(f"http://127.0.0.1:{port}/api/v1/auth/token/", json=login, timeout=PATIENCE).json()["token"]
+        for session in sessions:
+            for command, _, output in console.commands(session.replace("\\\n", "")):
+                sent = command.replace("Token …", f"Token {token}").replace(":8000", f":{port}")
+                # In a terminal, curl shows no progress.
+                printed = project.run("sh", "-ec", f"({sent}) 2>/dev/null")
+                assert prints(printed, output.replace(":8000", f":{port}")), sent
+
+
+def test_a_model_is_searched_after_the_steps_of_its_page(bake: Bake) -> None:
+    project = bake(include_apis=False, ci="none")
+    section = subsection(project, "Search a model of your own", "docs/search.md")
+    [make, fill] = [dedent(block) for block in re.findall(r"(?ms)^ +```sh\n(.*?)^ +```", section)]
+    [model, migration] = [dedent(block) for block in re.findall(r"(?ms)^ +```python\n(.*?)^ +```", section)]
+    project.manage("startapp", "shop", "name:char", "--model", "Product")
+    project.manage("migrate")
+    product = "from shop.models import Product as P; "
+    project.manage("shell", "-c", f"{product}P.objects.create(name='Café')")
+    [field] = re.findall(r"(?m)^    search = .*\n", model)
+    name = "    name = models.CharField(max_length=200)\n"
+    assert name in model
+    project.edit("shop/models.py", name, name + field)
+    project.edit(
+        "shop/models.py", "from django.db import models\n", "from django.db import models\n\n" + model.splitlines()[0]
+    )
+    project.run("sh", "-ec", make.replace("uv run ", ""))
+    [empty] = project.path.glob("shop/migrations/0003_*.py")
+    written = empty.read_text(encoding="utf-8")
+    [kept] = re.findall(r"\(\"shop\", \"\w+\"\)", migration)
+    assert kept in written.replace("'", '"')
+    empty.write_text(f"from django.db import migrations\n\n{migration}", encoding="utf-8")
+    project.run("sh", "-ec", fill.replace("uv run ", ""))
+    found = "print(P.objects.filter(search__icontains='cafe').count(), 'found')"
+    assert "1 found" in project.manage("shell", "-c", product + found)
 
 
 def test_taking_books_out_by_hand(fresh: BakedProject) -> None:
