@@ -13,17 +13,17 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 values of this page's last row, the cursor of the previous page those of this page's first row. Clients can read
 cursors, but not change them, because they are signed.
 
-A key has a `name` (of the column, in filters and rows), an `order` (the argument for `order_by()`) and the `field` of
-the model. `-key` is the same key in the opposite direction.
+A key has a `name` (for filters, and to read a row), an `order` (the argument for `order_by()`) and the `field` of the
+model. `-key` is the same key in the opposite direction.
 
 How the rows after a cursor are found depends on the list:
 
 - `comparison`, one comparison as above, if the keys are non-null columns in one direction, the usual case
 - `filtered_rows` for the same keys in a filtered list with an index: it looks for matches among the next 3,000 rows,
   and sorts all matches only if too few are found there
-- `rows_by_segments` for nullable columns or mixed directions: several queries, each for one range, such as
-  `rank = 5 AND id > 7`, then `rank < 5`
-- `page_by_position`, which uses OFFSET, without usable keys, as in a random ordering (`paginate` lists the cases)
+- `rows_by_segments` for nullable columns or mixed directions: several queries, each for one range. After (5, 7) in the
+  ordering `-rank, id`, they are `rank = 5 AND id > 7`, then `rank < 5`
+- `page_by_position`, with OFFSET, if there are no usable keys, as in a random ordering (`paginate` lists the cases)
 
 For a first reading, follow `paginate`, `rows_by_keys`, `rows_after`, `comparison` and `page_by_keys`.
 """
@@ -127,14 +127,15 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
 
     These are paged by position instead (OFFSET for a queryset):
 
-    - what has no keys: Python lists; orderings by `?`, annotations, computed values, columns of other models, or
-      fields that are not comparable (see `is_comparable`); querysets with `distinct("title")`, or with annotations
-      other than aggregates
+    - Python lists
+    - orderings by `?`, annotations, computed values, columns of other models, or fields that are not comparable (see
+      `is_comparable`)
+    - querysets with `distinct("title")`, or with annotations other than aggregates
     - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
-    the result is the same, but with an index (see `has_index`) it is found fast even if few rows match.
+    this does not change the page, but finds it fast even if few rows match, with an index (see `has_index`).
 
     Raises InvalidCursorError.
     """
@@ -162,7 +163,7 @@ def rows_by_keys(
 ) -> list[Any] | None:
     """Return the first `count` rows after these key values, or None if the keys cannot be used.
 
-    Django cannot filter a union or a slice, and the rows of `values_list()`, or of `values()` without a key, lack the
+    Django cannot filter a union or a slice. The rows of `values_list()`, or of `values()` without a key, lack the
     values for a cursor. Raises InvalidCursorError if the values do not fit the keys.
     """
     try:
@@ -260,7 +261,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Look
     names = [key.name for key in keys]
     following = queryset.model._base_manager.using(queryset.db).filter(after)
     ordered = following.order_by(*(key.order for key in keys)).values_list(*names)
-    # The row of the index after the next MAX_CANDIDATES, whether they match or not. None if there are fewer rows.
+    # The key values of the row after the next MAX_CANDIDATES rows, matching or not; None if there are fewer rows.
     edge = ordered[MAX_CANDIDATES : MAX_CANDIDATES + 1].first()
     matching = queryset.filter(after)
     if edge is None:
@@ -287,8 +288,7 @@ def rows_by_segments(queryset: QuerySet[Any], keys: Sequence[Key], values: Seque
 def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
     """Yield filters that, run one after the other, return every row after these values, in order.
 
-    With an index on the keys, each reads one range of it; a single condition with OR would read more. After (5, 7) in
-    the ordering `-rank, id`, they are `rank = 5 AND id > 7`, then `rank < 5`.
+    With an index on the keys, each reads one range of it; a single condition with OR would read more.
     """
     if not values:
         yield Q()

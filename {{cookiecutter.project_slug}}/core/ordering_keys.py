@@ -11,9 +11,13 @@ with the primary key `id`, `ordering_keys` returns
 
 The primary key is added as the last key if the ordering lacks it, so that no two rows have the same place.
 
-There are keys only if all parts of the ordering are columns of the model itself, because an index scan can start at
-their values. `author__name` is a column of another model, and so is `author`, if the model Author has an ordering.
-Computed values may have been rounded differently in the database and in Python. `is_comparable` has the other limits.
+There are keys only if all parts of the ordering are columns of the model itself, so that the database can read an
+index from the values of one row on. None of these are:
+
+- `author__name`, a column of another model; so is `author`, if the model Author has an ordering
+- computed values; Python and the database could also round them differently, such as an average of 7/3
+- columns whose values cannot be compared exactly (see `is_comparable`)
+
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
 
@@ -85,8 +89,8 @@ class Key:
     def beyond(self, value: Any) -> Iterator[Q]:
         """Yield the conditions for the rows after `value`, in the order of the rows.
 
-        After a value, these are the rows beyond it and, if null values come last, those. After a null value that comes
-        first, they are all rows with a value.
+        After a value: the rows with larger values (smaller, if descending), then the null values, if they come last.
+        After a null value: all rows with a value if null values come first, else none.
         """
         if value is not None:
             yield Q(**{f"{self.name}__{'lt' if self.descending else 'gt'}": value})
@@ -134,7 +138,7 @@ def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:
     if not is_comparable(stored_field(field), vendor) or (is_name and sorts_by_related_model(field, name)):
         return None
     explicit_nulls = bool(item.nulls_first or item.nulls_last)
-    # By default, null values come first if they are the largest in descending order, or the smallest in ascending.
+    # By default, null values come first in descending order if they are the largest, in ascending if the smallest.
     nulls_first = bool(item.nulls_first) if explicit_nulls else (vendor in NULLS_LARGEST) == item.descending
     return Key(field, item.descending, nulls_first, explicit_nulls)
 
@@ -158,10 +162,10 @@ def is_comparable(field: Any, vendor: str) -> bool:
     ):
         return False
     if vendor == "sqlite" and (isinstance(field, models.DecimalField) or field.db_default is not models.NOT_PROVIDED):
-        # SQLite stores decimals as floating-point numbers, whose digits Python may round, and the time of `Now()` in
-        # another form than Python.
+        # SQLite stores decimals as floating-point numbers, which Python may round. A default such as `Now()` is stored
+        # in another format than Python's.
         return False
-    # A field of the project that converts its values may sort them in another order.
+    # A custom field that converts its values may sort them in another order.
     methods = [getattr(type(field), name) for name in STORING]
     own = [method for method in methods if not method.__module__.startswith("django.db.models.")]
     return not own and not hasattr(field, "from_db_value")

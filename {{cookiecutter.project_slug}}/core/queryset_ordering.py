@@ -2,7 +2,7 @@
 
 Django tells whether a queryset is ordered (`QuerySet.ordered`) but not by what, and calls `QuerySet.query` opaque.
 This module alone reads from it, and `core/tests/test_keyset.py` fails when Django changes it, or offers the ordering
-itself. The alternative would be to ignore the `order_by()` of a view's queryset, which tutorials teach.
+itself. The alternative, to ignore the `order_by()` of a view's queryset, would break what tutorials teach.
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#ordered
 """
 
@@ -28,10 +28,10 @@ def is_reversed(queryset: QuerySet[Any]) -> bool:
 
 
 def is_filterable(queryset: QuerySet[Any]) -> bool:
-    """Return whether a filter by the ordering keeps the rows that follow a row, and leaves them as they are.
+    """Return whether a filter by the keys of the ordering finds exactly the rows after a row, unchanged.
 
-    It does not with `distinct("field")`, or with annotations other than aggregates: a filter changes the result of a
-    window function, and `F("groups")` gives a row for each group.
+    Not with `distinct("field")`, nor with annotations other than aggregates: a filter changes the result of a window
+    function, and `F("groups")` gives a row for each group.
     """
     annotations = queryset.query.annotations.values()
     return not queryset.query.distinct_fields and all(annotation.contains_aggregate for annotation in annotations)

@@ -14,7 +14,7 @@ spaces in front and one behind, splits it into trigrams (three consecutive chara
 and lists the rows of each trigram. `LIKE` then reads only rows with the term's trigrams.
 
 A term of one or two characters, such as "em", forms a trigram only with the padding before a word. So it matches only
-at the start of a word, on every database, so that all give the same results. The column starts with a space, so that
+at the start of a word; other databases do the same, for equal results. The column starts with a space, so that
 such a term can match the first word, too.
 
 `manage.py rebuild_search` fills the column of existing rows. docs/search.md has the steps for a model.
@@ -68,8 +68,8 @@ class SearchField(models.TextField):
     """The normalized words of the text columns in `sources`; `icontains` matches rows that contain every search term.
 
     `save()` and `bulk_create()` keep it up to date. Run `manage.py rebuild_search` if a source was changed by
-    `update()`, `bulk_update()`, `loaddata`, or a `save()` or upsert without this field (`update_fields`, `only()`,
-    `defer()`).
+    `update()`, `bulk_update()`, `loaddata`, or a `save()` or `bulk_create(update_conflicts=True)` that does not write
+    this field (`update_fields`, `only()`, `defer()`).
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -119,8 +119,8 @@ class ContainsTerms(models.Lookup):
 def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) -> int:
     """Recompute the search fields of all rows of the model, and return how many rows changed."""
     fields = [field for field in model._meta.get_fields() if isinstance(field, SearchField)]
-    # Unlike other managers, this one hides no rows.
     database = router.db_for_write(model)
+    # `_base_manager` hides no rows, as other managers may.
     following = model._base_manager.using(database).order_by("pk")
     count = 0
     while True:
@@ -185,7 +185,7 @@ class AddSearchIndex(Operation):
             reason = str(error).splitlines()[0]
             raise CommandError(
                 f"The search index cannot be created: {reason}. If the extension pg_trgm is missing, ask an "
-                "administrator to run 'CREATE EXTENSION pg_trgm' in a schema on the user's search_path, and migrate."
+                "administrator to run 'CREATE EXTENSION pg_trgm' in a schema on the user's search_path; then run migrate."
             ) from error
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the project: first what differs between machines, then the rest, in the order of Django's own file.
+"""Settings of the project: first what differs between machines, then the rest, as in the file of `startproject`.
 
 What differs comes from the environment, or else from the file .env; README.md lists the variables.
 https://docs.djangoproject.com/en/5.2/ref/settings/
@@ -24,7 +24,7 @@ PROJECT = {
 # A rate limit, such as 120/min.
 RATE = validate.Regexp(r"[1-9][0-9]*/(sec|min|hour|day)\Z", error="Write it as 5/sec, 120/min, 1000/hour or 9000/day.")
 
-# A name or an IP address, as Django compares it with the Host header.
+# One of the ALLOWED_HOSTS: a host name or an IP address, without a port.
 HOST = validate.Regexp(r"(\[[0-9a-f:.]+\]|[^/:\s]+)\Z", error="Write host names without https://, port or path.")
 
 # A mail server. The default ports are smtp 25, submission (STARTTLS) 587 and smtps (TLS) 465.
@@ -56,7 +56,7 @@ try:
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
-    # Milliseconds; 0 means no limit.
+    # Milliseconds; 0 means no limit. gunicorn.conf.py has other defaults for this and the next variable.
     STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", 0, validate=validate.Range(min=0))
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 1, validate=validate.Range(min=1))
     # The path below which a proxy serves the project.
@@ -83,7 +83,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     # % if cookiecutter.include_apis
-    # Before DRF, whose template of the browsable API it extends.
+    # Before `rest_framework`, to extend its template of the browsable API.
     "apis",
     "corsheaders",
     "django_filters",
@@ -109,7 +109,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # % if cookiecutter.include_apis
     "corsheaders.middleware.CorsMiddleware",
-    # Errors below `/api/` that come from no view of DRF, as problem details.
+    # Errors below `/api/` from outside of DRF's views, in the API's format (RFC 9457).
     "apis.exceptions.ProblemMiddleware",
     # % endif
     # Refuses bodies that are too large, of unknown length or not in UTF-8, and cookies with NUL characters.
@@ -193,7 +193,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
-        # Seconds, which a dead cache delays a request. It then has no rate limits: see core/rate_limits.py.
+        # Seconds that a dead cache can delay a request, which then has no rate limits: see core/rate_limits.py.
         "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
     }
     if CACHE_URL
@@ -268,7 +268,7 @@ SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "core.views.csrf_failure"
 SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
-# They ask for HSTS with `includeSubDomains` and `preload`, a decision for the owner of the domain.
+# These checks ask for HSTS with `includeSubDomains` and `preload`: the owner of the domain decides about that.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
 # An admin action can select up to 10,000 rows, and its confirmation page posts a field for each.
