@@ -114,11 +114,11 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
     project.edit("accounts/models.py", "AbstractUser\n\n", "AbstractUser\nfrom django.db import models\n\n")
     project.manage("makemigrations", "accounts")
     # With the tests of what was added; test_checks.py runs the others.
-    added = "authors accounts apis/tests/test_authors.py"
+    added = "publishers accounts apis/tests/test_publishers.py"
     project.run("sh", "-ec", finish.replace("uv run ", ""), PYTEST_ADDOPTS=f"{FOREIGN_PLUGINS} {added}")
     document = project.manage("spectacular", "--api-version", "v2", "--validate", "--fail-on-warn")
     paths = re.findall(r"(?m)^  (/.*):$", document)
-    assert "/api/v2/authors/{id}/" in paths
+    assert "/api/v2/publishers/{id}/" in paths
     assert not any(path.startswith("/api/v1/") for path in paths)
     requests = resource + subsection(project, "Conditional requests", "docs/api.md")
     sends_and_gets(project, re.findall(r"```console\n(\$ curl .*?)```", requests, re.S))

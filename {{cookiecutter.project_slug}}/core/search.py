@@ -185,7 +185,7 @@ class AddSearchIndex(Operation):
             reason = str(error).splitlines()[0]
             raise CommandError(
                 f"The search index cannot be created: {reason}. If the extension pg_trgm is missing, ask an "
-                "administrator to run 'CREATE EXTENSION pg_trgm' in a schema on the user's search_path; then run migrate."
+                "administrator to run 'CREATE EXTENSION pg_trgm' in a schema on the user's search_path. Then migrate."
             ) from error
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
