@@ -13,17 +13,18 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 values of this page's last row, the cursor of the previous page those of this page's first row. Clients can read
 cursors, but not change them, because they are signed.
 
-A key has a `name` (for filters, and to read a row), an `order` (the argument for `order_by()`) and the `field` of the
-model. `-key` is the same key in the opposite direction.
+A key has a `name`, by which to filter and to read a row (`author_id` for a foreign key `author`), an `order` (the
+argument for `order_by()`) and the `field` of the model. `-key` is the same key in the opposite direction.
 
 How the rows after a cursor are found depends on the list:
 
 - `comparison`, one comparison as above, if the keys are non-null columns in one direction, the usual case
-- `filtered_rows` for the same keys in a filtered list with an index: it looks for matches among the next 3,000 rows,
-  and sorts all matches only if too few are found there
+- `filtered_rows` for the same keys, if the list is filtered and there is an index on them: it looks for matches among
+  the next 3,000 rows, and sorts all matches only if these do not fill the page
 - `rows_by_segments` for nullable columns or mixed directions: several queries, each for one range. After (5, 7) in the
   ordering `-rank, id`, they are `rank = 5 AND id > 7`, then `rank < 5`
-- `page_by_position`, with OFFSET, if there are no usable keys, as in a random ordering (`paginate` lists the cases)
+- `page_by_position`, with OFFSET, if there are no usable keys, as in a random ordering (`paginate` lists the cases):
+  there, inserts and deletes can repeat or skip rows
 
 For a first reading, follow `paginate`, `rows_by_keys`, `rows_after`, `comparison` and `page_by_keys`.
 """
@@ -125,12 +126,12 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     these columns and then the primary key, in the same directions or all reversed, every unfiltered page costs the
     same.
 
-    These are paged by position instead (OFFSET for a queryset):
+    The following are paged by position (OFFSET for a queryset):
 
     - Python lists
     - orderings by `?`, annotations, computed values, columns of other models, or fields that are not comparable (see
       `is_comparable`)
-    - querysets with `distinct("title")`, or with annotations other than aggregates
+    - querysets with `distinct("title")`, or with annotations other than aggregates and subqueries
     - what Django cannot filter: unions and slices
     - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
@@ -236,8 +237,8 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
-    False for an index with a condition, for columns with a collation (`Coalesce` in `filtered_rows` can lose it), and
-    for a unique field, whose index is not in `Meta.indexes`.
+    False for an index with a condition, and for columns with a collation, which `Coalesce` in `filtered_rows` can
+    lose. An index made by `unique` or `db_index` does not count: it is not in `Meta.indexes`.
     """
     if any(getattr(stored_field(key.field), "db_collation", None) for key in keys):
         return False
@@ -301,7 +302,7 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
 
 
 def page_by_keys(rows: list[Any], size: int, start: KeysetCursor, keys: Sequence[Key]) -> KeysetPage:
-    """Return the page for up to `size` + 1 rows that were read from `start`; the last shows that more follow."""
+    """Return the page for up to `size` + 1 rows read from `start`; a row beyond `size` shows that more follow."""
     more = len(rows) > size
     rows = rows[:size]
     if not rows and start.backwards:

@@ -14,9 +14,11 @@ The primary key is added as the last key if the ordering lacks it, so that no tw
 There are keys only if all parts of the ordering are columns of the model itself, so that the database can read an
 index from the values of one row on. None of these are:
 
-- `author__name`, a column of another model; so is `author`, if the model Author has an ordering
+- `author__name`, a column of another model; `author` sorts by the ordering of the model Author, if it has one
 - computed values; Python and the database could also round them differently, such as an average of 7/3
 - columns whose values cannot be compared exactly (see `is_comparable`)
+
+There are none either if filtering changes the rows (see `is_filterable`).
 
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
@@ -162,8 +164,8 @@ def is_comparable(field: Any, vendor: str) -> bool:
     ):
         return False
     if vendor == "sqlite" and (isinstance(field, models.DecimalField) or field.db_default is not models.NOT_PROVIDED):
-        # SQLite stores decimals as floating-point numbers, which Python may round. A default such as `Now()` is stored
-        # in another format than Python's.
+        # SQLite stores decimals as floating-point numbers, which Python may round, and a `db_default` such as `Now()`
+        # in another format than Django.
         return False
     # A custom field that converts its values may sort them in another order.
     methods = [getattr(type(field), name) for name in STORING]

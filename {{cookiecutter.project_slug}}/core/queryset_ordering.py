@@ -9,13 +9,13 @@ https://docs.djangoproject.com/en/5.2/ref/models/querysets/#ordered
 from typing import Any
 
 from django.db import NotSupportedError
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Subquery
 
 
 def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
     """Return the arguments of `order_by`, else `Meta.ordering`: strings and expressions; () if unordered.
 
-    `distinct("field")` without an ordering sorts by its fields.
+    `distinct("field")` without an ordering gets that of its fields, which it needs.
     """
     if explicit := tuple(queryset.query.order_by):
         return explicit
@@ -28,13 +28,14 @@ def is_reversed(queryset: QuerySet[Any]) -> bool:
 
 
 def is_filterable(queryset: QuerySet[Any]) -> bool:
-    """Return whether a filter by the keys of the ordering finds exactly the rows after a row, unchanged.
+    """Return whether filtering by the keys of the ordering only removes rows, and leaves the others unchanged.
 
-    Not with `distinct("field")`, nor with annotations other than aggregates: a filter changes the result of a window
-    function, and `F("groups")` gives a row for each group.
+    Not with `distinct("field")`, a window function, or an annotation such as `F("groups")`, which gives a row for each
+    group. Other annotations cannot be told from these, so only aggregates and subqueries are accepted.
     """
     annotations = queryset.query.annotations.values()
-    return not queryset.query.distinct_fields and all(annotation.contains_aggregate for annotation in annotations)
+    accepted = (isinstance(each, Subquery) or each.contains_aggregate for each in annotations)
+    return not queryset.query.distinct_fields and all(accepted)
 
 
 def annotated_names(queryset: QuerySet[Any]) -> set[str]:

@@ -14,7 +14,7 @@ spaces in front and one behind, splits it into trigrams (three consecutive chara
 and lists the rows of each trigram. `LIKE` then reads only rows with the term's trigrams.
 
 A term of one or two characters, such as "em", forms a trigram only with the padding before a word. So it matches only
-at the start of a word; other databases do the same, for equal results. The column starts with a space, so that
+at the start of a word: on every database, to give the same results. The column starts with a space, so that
 such a term can match the first word, too.
 
 `manage.py rebuild_search` fills the column of existing rows. docs/search.md has the steps for a model.

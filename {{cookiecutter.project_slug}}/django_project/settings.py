@@ -157,7 +157,7 @@ NAVIGATION = [
 WSGI_APPLICATION = "django_project.wsgi.application"
 FORCE_SCRIPT_NAME = SCRIPT_NAME or None
 
-# https://docs.djangoproject.com/en/5.2/ref/databases/
+# Database: https://docs.djangoproject.com/en/5.2/ref/databases/
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     if DATABASE["NAME"] != ":memory:":
         DATABASE["NAME"] = BASE_DIR / DATABASE["NAME"]
@@ -172,11 +172,11 @@ elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
-        # During a deployment, the old and the new processes together stay below PostgreSQL's default limit of 100.
+        # During a deployment, the old container of `web` and the new one stay below PostgreSQL's limit of 100 together.
         "max_size": max(1, min(4, 40 // WEB_CONCURRENCY)),
         "max_idle": 60,
-        # After a restart of the database, a request may get several dead connections in a row. The pool pauses before
-        # each retry, twice as long each time: with four connections, the pauses stay below this limit.
+        # After a restart of the database, a request may get several dead connections in a row. The pool doubles its
+        # pause before each retry: with four connections, the pauses add up to less than this limit.
         "timeout": 10,
         "reconnect_timeout": 5,
     }
@@ -216,7 +216,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # The limit of password-reset mails, for each e-mail address and each IP address.
 PASSWORD_RESET_RATE = "10/hour"  # noqa: S105  # a rate, not a password
 
-# https://docs.djangoproject.com/en/5.2/topics/email/
+# Mail: https://docs.djangoproject.com/en/5.2/topics/email/
 MAIL_BACKEND = f"django.core.mail.backends.{'console' if mail.scheme == 'console' else 'smtp'}.EmailBackend"
 smtp: dict[str, Any] = {
     "host": mail.hostname,
@@ -243,7 +243,7 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
-# https://whitenoise.readthedocs.io/en/stable/django.html
+# Static and uploaded files: https://whitenoise.readthedocs.io/en/stable/django.html
 STATIC_URL = f"{SCRIPT_NAME}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # Pages link only to hashed names; dropping the unhashed copies makes the Docker image 10 MB smaller.
@@ -262,7 +262,7 @@ STORAGES = {
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# https://docs.djangoproject.com/en/5.2/topics/security/
+# Security: https://docs.djangoproject.com/en/5.2/topics/security/
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
@@ -271,7 +271,7 @@ SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60 if HTTPS else 0
 # These checks ask for HSTS with `includeSubDomains` and `preload`: the owner of the domain decides about that.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
-# An admin action can select up to 10,000 rows, and its confirmation page posts a field for each.
+# In the admin, an action may select up to 10,000 rows, and its confirmation page posts a field for each.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
 # Bytes of a whole request, uploaded files included. Django limits everything but files to 2.5 MB.
 MAX_UPLOAD_SIZE = 25 * 1024 * 1024
@@ -280,7 +280,7 @@ if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # % if cookiecutter.include_apis
-# https://www.django-rest-framework.org/api-guide/settings/
+# Django REST framework: https://www.django-rest-framework.org/api-guide/settings/
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # The first class sets `WWW-Authenticate`, so that missing credentials are 401, not 403.
@@ -311,7 +311,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "apis.exceptions.exception_handler",
 }
 
-# https://drf-spectacular.readthedocs.io/en/latest/settings.html
+# The OpenAPI document: https://drf-spectacular.readthedocs.io/en/latest/settings.html
 SPECTACULAR_SETTINGS = {
     "TITLE": PROJECT["name"],
     "DESCRIPTION": PROJECT["description"],
@@ -329,7 +329,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-# https://github.com/adamchainz/django-cors-headers#configuration
+# CORS: https://github.com/adamchainz/django-cors-headers#configuration
 CORS_ALLOW_HEADERS = [
     "accept",
     "authorization",
@@ -348,7 +348,7 @@ TOKEN_LIFETIME = 30 * 24 * 60 * 60
 MAX_TOKENS_PER_USER = 20
 
 # % endif
-# https://docs.djangoproject.com/en/5.2/topics/logging/
+# Logs: https://docs.djangoproject.com/en/5.2/topics/logging/
 logging.captureWarnings(True)
 LOGGING = {
     "version": 1,

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.db import connection, models
-from django.db.models import Count, F, Max, OrderBy, QuerySet, Window
+from django.db.models import Count, Exists, F, Max, OrderBy, OuterRef, QuerySet, Window
 from django.db.models.functions import Lower, Now, RowNumber
 from django.test.utils import isolate_apps
 
@@ -195,7 +195,8 @@ def test_what_a_filter_would_change_is_paged_by_position(change):
 
 
 def test_a_row_for_each_row_of_the_model_has_keys():
-    rows = LogEntry.objects.order_by("user").annotate(groups=Count("user__groups"))
+    same = LogEntry.objects.filter(pk=OuterRef("pk"))
+    rows = LogEntry.objects.order_by("user").annotate(groups=Count("user__groups"), same=Exists(same))
     assert names(rows) == ["user_id", "id"]
 
 
