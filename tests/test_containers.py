@@ -120,7 +120,7 @@ def test_a_missing_environment_file_and_a_wrong_password_say_what_to_do(project:
         stack.compose("down")
         output = stack.compose(*UP, status=1, POSTGRES_PASSWORD="another")
         assert "migrate" in output
-        assert 'README.md, "Containers"' in stack.compose("logs", "migrate", POSTGRES_PASSWORD="another")
+        assert 'docs/deploy.md, "Troubleshooting"' in stack.compose("logs", "migrate", POSTGRES_PASSWORD="another")
         assert "is missing" in stack.compose("config", status=1, POSTGRES_PASSWORD="")
 
 
@@ -318,7 +318,7 @@ def test_without_an_environment_file_up_says_how_to_make_it(project: BakedProjec
 
 
 def test_the_recipe_for_a_new_password_keeps_the_data(fresh: Stack) -> None:
-    [change] = re.findall(r"`(docker compose exec [^`]*ALTER USER[^`]*)`", fresh.project.read("README.md"))
+    [change] = re.findall(r"`(docker compose exec [^`]*ALTER USER[^`]*)`", fresh.project.read("docs/deploy.md"))
     book = fresh.post().json()
     fresh.project.run("sh", "-ec", change, **fresh.variables)
     fresh.up("--force-recreate", POSTGRES_PASSWORD="new")

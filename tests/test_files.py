@@ -15,7 +15,8 @@ from baking import COMBINATIONS, ROOT, TEMPLATE, Bake, BakedProject
 # The files of every project, by directory; below, those that depend on the answers.
 ALWAYS = """
 .dockerignore .editorconfig .env .env.example .gitattributes .gitignore .pre-commit-config.yaml
-Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/docker.md docs/operate.md docs/users.md
+Dockerfile README.md conftest.py deploy.sh docker-compose.yml docs/deploy.md docs/docker.md docs/operate.md
+docs/users.md
 gunicorn.conf.py justfile
 manage.py pyproject.toml
 

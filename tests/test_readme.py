@@ -65,7 +65,7 @@ def test_the_start_without_uv(fresh: BakedProject) -> None:
 
 
 def test_the_commands_of_deployment(fresh: BakedProject) -> None:
-    [deploy] = commands(fresh.read("README.md"), "Deployment without containers")
+    [deploy] = commands(fresh.read("docs/deploy.md"), "Without containers")
     port = str(free_port())
     variables: dict[str, Any] = {"DEBUG": "false", "HTTPS": "false", "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}"}
     *prepare, serve = deploy.splitlines()
