@@ -100,7 +100,8 @@ def test_a_resource_a_version_and_a_field_of_the_user_as_the_readme_adds_them(ba
     (project.path / "apis/v1/numbers.py").write_text(view, encoding="utf-8")
     line = 'path("numbers/", numbers, name="numbers"),'
     project.edit("apis/v1/urls.py", "urlpatterns = [\n", f"urlpatterns = [\n    {line}\n")
-    project.edit("apis/v1/urls.py", "from apis.views", "from apis.v1.numbers import numbers\nfrom apis.views")
+    resource_import = "from apis.v1.publishers"
+    project.edit("apis/v1/urls.py", resource_import, f"from apis.v1.numbers import numbers\n{resource_import}")
     [(name, lines)] = code(subsection(project, "Add a version", "docs/api.md"), "python")
     assert name == "apis/urls.py"
     (project.path / name).write_text(project.read(name) + lines, encoding="utf-8")
