@@ -1,7 +1,8 @@
 """Keyset pagination: a page starts after the last row of the previous page.
 
-An index finds this row, while OFFSET would read all rows before it. So every page of an indexed, unfiltered list costs
-the same. Concurrent inserts and deletes cause no repeated or skipped row. https://use-the-index-luke.com/no-offset
+An index finds this row, while OFFSET (`queryset[20:40]`) would read all rows before it. So every page of an indexed,
+unfiltered list costs the same. Concurrent inserts and deletes cause no repeated or skipped row.
+https://use-the-index-luke.com/no-offset
 
 In the ordering `title`, with the primary key as a tie breaker, the page of 20 rows after ("Emma", 7) is
 
@@ -277,7 +278,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Look
 
 
 def rows_by_segments(queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int) -> list[Any]:
-    """Return the first `count` rows after these values, with a query for each of the `segments` until they suffice."""
+    """Return the first `count` rows after these values, with a query for each of the `segments` until it is enough."""
     rows: list[Any] = []
     for segment in segments(keys, values):
         rows += queryset.filter(segment)[: count - len(rows)]

@@ -15,7 +15,7 @@ There are keys only if all parts of the ordering are columns of the model itself
 index from the values of one row on. None of these are:
 
 - `author__name`, a column of another model; `author` sorts by the ordering of the model Author, if it has one
-- computed values; Python and the database could also round them differently, such as an average of 7/3
+- computed values; they may also be rounded differently in Python than in the database, such as an average of 7/3
 - columns whose values cannot be compared exactly (see `is_comparable`)
 
 There are none either if filtering changes the rows (see `is_filterable`).
@@ -109,12 +109,13 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
     model: Any = queryset.model
     vendor = connections[queryset.db].vendor
     keys = [key_of(model, item, vendor) for item in ordering_of(queryset)]
-    # Add the primary key, in the direction of the key before it, so that one index covers both.
+    # Add the primary key, in the direction of the key before it: an index on (title, id) then serves `title` and, read
+    # backwards, `-title`.
     sign = "-" if keys and keys[-1] and keys[-1].descending else ""
     fields = {key.field for key in keys if key}
     keys += [key_of(model, sign + field.attname, vendor) for field in model._meta.pk_fields if field not in fields]
     found = [key for key in keys if key]
-    # After `values()`, an annotation may have the name of a field.
+    # After `values()`, an annotation may have the name of a field: Django then sorts by the annotation.
     names = {"pk", *(name for key in found for name in (key.name, key.field.name))}
     if len(found) < len(keys) or names & annotated_names(queryset):
         return None
@@ -159,13 +160,15 @@ def stored_field(field: Any) -> Any:
 
 def is_comparable(field: Any, vendor: str) -> bool:
     """Whether the values of the field can be sent in a cursor and compared with those in the database."""
-    if not isinstance(field, KEY_FIELDS) or (
-        isinstance(field, models.CharField) and (field.max_length or math.inf) > MAX_LENGTH
-    ):
+    if not isinstance(field, KEY_FIELDS):
         return False
-    if vendor == "sqlite" and (isinstance(field, models.DecimalField) or field.db_default is not models.NOT_PROVIDED):
-        # SQLite stores decimals as floating-point numbers, which Python may round, and a `db_default` such as `Now()`
-        # in another format than Django.
+    if isinstance(field, models.CharField) and (field.max_length or math.inf) > MAX_LENGTH:
+        return False
+    if vendor == "sqlite" and isinstance(field, models.DecimalField):
+        # SQLite stores decimals as floating-point numbers, which Python may round.
+        return False
+    if vendor == "sqlite" and field.db_default is not models.NOT_PROVIDED:
+        # SQLite stores a default such as `Now()` in another format than Django.
         return False
     # A custom field that converts its values may sort them in another order.
     methods = [getattr(type(field), name) for name in STORING]
