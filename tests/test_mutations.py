@@ -115,7 +115,7 @@ MUTATIONS = {
     "login attempts of an account not limited": Mutation(
         LIMITS, ', f"login:account:{digest(str(name))}")', ",)", LOGIN
     ),
-    "successful logins counted": Mutation(LIMITS, "        forget(key, settings.LOGIN_RATE)", "        pass", LOGIN),
+    "successful logins counted": Mutation(LIMITS, "        forget(window)", "        pass", LOGIN),
     "logins by another backend counted": Mutation(LIMITS, "@receiver(user_logged_in)\n", "", LOGIN),
     "logins without a password counted": Mutation(LIMITS, " or name is None or password is None:", ":", LOGIN),
     "tokens by another backend counted": Mutation(
@@ -165,7 +165,7 @@ MUTATIONS = {
         "False:\n            #",
         VIEWSET_TESTS,
     ),
-    "rows not locked": Mutation(VIEWSETS, "                lock(instance)\n", "                pass\n", VIEWSET_TESTS),
+    "rows not locked": Mutation(VIEWSETS, "                lock(instance, database)\n", "                pass\n", VIEWSET_TESTS),
     "creations without a transaction": Mutation(
         VIEWSETS,
         "        with self.write_transaction():\n            return self.tagged(super().create(",
@@ -174,7 +174,7 @@ MUTATIONS = {
     ),
     "ETags reveal hidden columns": Mutation(VIEWSETS, "settings.SECRET_KEY.encode()", "b''", VIEWSET_TESTS),
     "transactions of another database": Mutation(
-        VIEWSETS, "None if queryset is None else router.db_for_write(queryset.model)", "", VIEWSET_TESTS
+        VIEWSETS, "None if queryset is None else queryset.select_for_update().db", "", VIEWSET_TESTS
     ),
     # Errors.
     "taken unique value is 500": Mutation("apis/exceptions.py", '"SQLITE_CONSTRAINT_UNIQUE", ', "", VIEWSET_TESTS),

@@ -17,7 +17,7 @@ from django.contrib.auth.views import PasswordResetView
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
-from core.rate_limits import client_network, forget, seconds_to_wait
+from core.rate_limits import client_network, current_window, forget, seconds_to_wait
 from core.views import error_page
 
 
@@ -55,8 +55,9 @@ class LimitedModelBackend(ModelBackend):
         if request is None or name is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
         keys = (f"login:address:{client_network(request)}", f"login:account:{digest(str(name))}")
+        windows = [current_window(key, settings.LOGIN_RATE) for key in keys]
         count(settings.LOGIN_RATE, *keys)
-        request.META["login_attempt"] = keys
+        request.META["login_attempt"] = windows
         user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
             forget_attempt(request)
@@ -70,9 +71,12 @@ class LimitedModelBackend(ModelBackend):
 
 @receiver(user_logged_in)
 def forget_attempt(request: HttpRequest | None, **kwargs: Any) -> None:
-    """Take back the attempt that this request has counted, because it did not fail: another backend may accept it."""
-    for key in request.META.pop("login_attempt", ()) if request else ():
-        forget(key, settings.LOGIN_RATE)
+    """Take back the attempt that this request has counted, because it did not fail: another backend may accept it.
+
+    A view must not log in somebody else after a failed attempt: that would take it back.
+    """
+    for window in request.META.pop("login_attempt", ()) if request else ():
+        forget(window)
 
 
 class LimitedPasswordResetView(PasswordResetView):

@@ -4,13 +4,14 @@ https://docs.djangoproject.com/en/5.2/topics/checks/
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.db.models import F
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet, OrderingFilter
 from rest_framework.routers import BaseRouter
@@ -50,18 +51,10 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
         for name in names if isinstance(names, list | tuple) else [names] if names and names != "__all__" else []:
             try:
                 attempt(name[0] if isinstance(name, list | tuple) else name)
-            except (FieldError, ValueError) as error:
+            except FieldError as error:
                 message = f"{viewset.__name__}.{attribute} has {name!r}: {error}"
                 hint = "Name a field of the model, of a related one, or an annotation of the queryset."
                 yield Error(message, hint=hint, obj=viewset, id="apis.E001")
-
-    def search(name: str) -> Any:
-        field = name.lstrip("^=@$")
-        try:
-            return queryset.filter(**{f"{field}__icontains": ""})
-        except FieldError:
-            # The name includes a lookup.
-            return queryset.filter(**{field: ""})
 
     try:
         filterset = DjangoFilterBackend().get_filterset_class(viewset, queryset)
@@ -69,7 +62,7 @@ def check_viewset(viewset: Any) -> Iterator[CheckMessage]:
         if not has_own_queryset(viewset) and not has_own_backend(viewset):
             yield from failures("ordering", partial(order, queryset), getattr(viewset, "ordering", None))
             yield from failures("ordering_fields", partial(order, queryset), getattr(viewset, "ordering_fields", None))
-            yield from failures("search_fields", search, getattr(viewset, "search_fields", None))
+            yield from failures("search_fields", partial(search, queryset), getattr(viewset, "search_fields", None))
             own_code = filterset and overrides(filterset, FilterSet, "filter_queryset")
             names = list(filtered_fields(filterset)) if filterset and not own_code else []
             yield from failures("filterset_class", partial(order, queryset), names)
@@ -85,6 +78,19 @@ def has_own_backend(viewset: Any) -> bool:
     """Whether a filter backend of the viewset is none of those in `BACKENDS`, and so may change the queryset."""
     backends = getattr(viewset, "filter_backends", ())
     return any(backend.filter_queryset.__module__ not in BACKENDS for backend in backends)
+
+
+def search(queryset: Any, name: str) -> Any:
+    """Search the queryset in a field, or by a lookup. Raises FieldError if the model does not have it."""
+    field = name.lstrip("^=@$")
+    try:
+        return queryset.filter(**{f"{field}__icontains": ""})
+    except FieldError:
+        if "__" not in field:
+            raise
+    # The name may include a lookup; "" may be no value for it.
+    with suppress(ValidationError, ValueError):
+        return queryset.filter(**{field: ""})
 
 
 def order(queryset: Any, name: Any) -> Any:

@@ -39,8 +39,9 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         instance = super().get_object()
         if self.request.method not in SAFE_METHODS:
             # A row lock needs a transaction.
-            if not transaction.get_autocommit(router.db_for_write(type(instance))):
-                lock(instance)
+            database = router.db_for_write(type(instance), instance=instance)
+            if not transaction.get_autocommit(database):
+                lock(instance, database)
             expected = self.request.headers.get("If-Match", "*").strip()
             if expected != "*" and state_of(instance) not in STATE.findall(expected):
                 raise PreconditionFailed
@@ -74,9 +75,9 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
             return super().destroy(request, *args, **kwargs)
 
     def write_transaction(self) -> Any:
-        """Return a transaction of the database to which the view's model is written."""
+        """Return a transaction of the database to which rows of `queryset` are written, else of the default one."""
         queryset: Any = getattr(self, "queryset", None)
-        return transaction.atomic(None if queryset is None else router.db_for_write(queryset.model))
+        return transaction.atomic(None if queryset is None else queryset.select_for_update().db)
 
     def fast_list_serializer(self) -> ColumnsSerializer | None:
         """Return the faster serializer for lists; None if the view or its serializer needs model instances."""
@@ -111,10 +112,10 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
 OVERRIDABLE = ("get_serializer", "get_serializer_context", "get_paginated_response", "paginate_queryset", "paginator")
 
 
-def lock(instance: models.Model) -> None:
+def lock(instance: models.Model, database: str) -> None:
     """Lock the row, waiting for other writers, and reload it. Raises Http404 if it was deleted meanwhile."""
     try:
-        instance.refresh_from_db(from_queryset=type(instance)._base_manager.select_for_update())
+        instance.refresh_from_db(from_queryset=type(instance)._base_manager.using(database).select_for_update())
     except ObjectDoesNotExist as error:
         raise Http404 from error
 

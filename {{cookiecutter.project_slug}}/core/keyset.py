@@ -348,8 +348,8 @@ def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
 
 
 def in_total_order(rows: Any) -> Any:
-    """Return the rows; a queryset of instances gets the primary key as a tie breaker."""
-    if not yields_instances(rows):
+    """Return the rows; a queryset of instances without keys gets the primary key as a tie breaker."""
+    if not yields_instances(rows) or ordering_keys(rows):
         return rows
     ordering = ordering_of(rows)
     last = ordering[-1] if ordering else ""

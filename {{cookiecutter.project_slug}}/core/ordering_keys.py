@@ -114,12 +114,17 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
     sign = "-" if keys and keys[-1] and keys[-1].descending else ""
     fields = {key.field for key in keys if key}
     keys += [key_of(model, sign + field.attname, vendor) for field in model._meta.pk_fields if field not in fields]
-    found = [key for key in keys if key]
+    found: dict[Any, Key] = {}
+    for key in keys:
+        if key is None:
+            return None
+        # A field that occurs again sorts nothing more.
+        found.setdefault(key.field, key)
     # After `values()`, an annotation may have the name of a field: Django then sorts by the annotation.
-    names = {"pk", *(name for key in found for name in (key.name, key.field.name))}
-    if len(found) < len(keys) or names & annotated_names(queryset):
+    names = {"pk", *(name for field in found for name in (field.name, field.attname))}
+    if names & annotated_names(queryset):
         return None
-    return [-key for key in found] if is_reversed(queryset) else found
+    return [-key for key in found.values()] if is_reversed(queryset) else list(found.values())
 
 
 def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:

@@ -9,7 +9,7 @@ https://docs.djangoproject.com/en/5.2/ref/models/querysets/#ordered
 from typing import Any
 
 from django.db import NotSupportedError
-from django.db.models import F, QuerySet, Subquery
+from django.db.models import Aggregate, F, QuerySet, Subquery
 
 
 def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
@@ -34,7 +34,7 @@ def is_filterable(queryset: QuerySet[Any]) -> bool:
     group. Other annotations cannot be told from these, so only aggregates and subqueries are accepted.
     """
     annotations = queryset.query.annotations.values()
-    accepted = (isinstance(each, Subquery) or each.contains_aggregate for each in annotations)
+    accepted = (isinstance(annotation, Aggregate | Subquery) for annotation in annotations)
     return not queryset.query.distinct_fields and all(accepted)
 
 

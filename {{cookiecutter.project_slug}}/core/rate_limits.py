@@ -33,10 +33,15 @@ def seconds_to_wait(key: str, rate: str) -> float:
     return duration - now % duration if exceeded else 0.0
 
 
-def forget(key: str, rate: str) -> None:
-    """Take back one event of `key` in the current window, if the cache works."""
+def current_window(key: str, rate: str) -> str:
+    """Return the cache key that counts the events of `key` now."""
+    return window_of(key, parse(rate)[1], time.time())
+
+
+def forget(window: str) -> None:
+    """Take back one event of this window, if the cache works."""
     with suppress(Exception):
-        cache.decr(window_of(key, parse(rate)[1], time.time()))
+        cache.decr(window)
 
 
 def parse(rate: str) -> tuple[int, int]:
@@ -47,7 +52,7 @@ def parse(rate: str) -> tuple[int, int]:
 
 
 def window_of(key: str, duration: int, now: float) -> str:
-    """Return the cache key of the current window."""
+    """Return the cache key of the window of this time."""
     return f"rate:{key}:{int(now // duration)}"
 
 

@@ -172,7 +172,7 @@ elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
-        # During a deployment, the old container of `web` and the new one stay below PostgreSQL's limit of 100 together.
+        # The old and the new container of a deployment together stay below PostgreSQL's limit of 100.
         "max_size": max(1, min(4, 40 // WEB_CONCURRENCY)),
         "max_idle": 60,
         # After a restart of the database, a request may get several dead connections in a row. The pool doubles its

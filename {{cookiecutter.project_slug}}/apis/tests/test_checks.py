@@ -121,7 +121,7 @@ def test_every_wrong_name_is_an_error():
         {"ordering": (F("object_id").desc(nulls_last=True), Lower("object_repr"))},
         {"ordering_fields": ["user__username", "letters", ("action_time", "When")]},
         {"search_fields": ["object_repr", "^user__username", "=object_id", "@change_message", "$object_repr"]},
-        {"search_fields": ["object_repr__startswith"]},
+        {"search_fields": ["object_repr__startswith", "action_time__gte", "id__exact"]},
         {"filterset_class": EntryFilter},
         {"filterset_fields": {"action_time": ["gt", "lt"], "user__username": ["exact"]}},
         {"serializer_class": None, "get_serializer_class": lambda view: EntrySerializer},

@@ -11,9 +11,11 @@ from rest_framework import pagination, serializers, viewsets
 from rest_framework.response import Response
 
 from apis.pagination import KeysetPagination
+from apis.serializers import columns_serializer
 from apis.tests.conftest import API, add_entry
 from apis.viewsets import ConditionalModelViewSet
 from core.keyset import SIGNER
+from core.ordering_keys import ordering_keys
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +40,14 @@ class GroupViewSet(ConditionalModelViewSet):
 def _groups(mount: Any) -> None:
     mount(groups=GroupViewSet)
     Group.objects.bulk_create(Group(name=f"group {number:02}") for number in range(COUNT))
+
+
+@pytest.mark.parametrize("ordering", [("id",), ("-id",), ("name", "id"), ("-name",), ()])
+def test_a_list_of_columns_has_the_keys_of_its_queryset(ordering):
+    # With other keys, a filtered list would not use its index.
+    columns: Any = columns_serializer(GroupSerializer)
+    queryset = Group.objects.order_by(*ordering)
+    assert ordering_keys(columns.values(queryset)) == ordering_keys(queryset)
 
 
 def variant(**attributes: Any) -> type[GroupViewSet]:

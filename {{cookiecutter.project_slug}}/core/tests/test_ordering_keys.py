@@ -184,6 +184,7 @@ def test_times_of_the_database_are_keys_where_it_writes_them_as_python_does():
         lambda rows: rows.annotate(number=Window(RowNumber())),
         # A row for each group of the user.
         lambda rows: rows.annotate(group=F("user__groups")),
+        lambda rows: rows.annotate(group=Count("pk") + F("user__groups")),
         # An annotation with the name of a column.
         lambda rows: rows.values("id").annotate(user=Max("object_repr")),
     ],
@@ -192,6 +193,10 @@ def test_what_a_filter_would_change_is_paged_by_position(change):
     rows = LogEntry.objects.order_by("user")
     assert names(rows) == ["user_id", "id"]
     assert names(change(rows)) is None
+
+
+def test_a_field_is_a_key_once():
+    assert names(LogEntry.objects.order_by("-user", "user_id", "pk", "-id")) == ["-user_id", "id"]
 
 
 def test_a_row_for_each_row_of_the_model_has_keys():
@@ -203,6 +208,8 @@ def test_a_row_for_each_row_of_the_model_has_keys():
 def test_instances_are_sorted_by_the_primary_key_too():
     rows = LogEntry.objects.order_by("-user__username")
     assert str(in_total_order(rows).query).endswith('"django_admin_log"."id" DESC')
+    # These have keys, and the primary key among them.
+    assert str(in_total_order(LogEntry.objects.order_by("user", "id")).query).count('"id" ASC') == 1
 
 
 def test_rows_that_the_primary_key_could_change_are_not_sorted_by_it():

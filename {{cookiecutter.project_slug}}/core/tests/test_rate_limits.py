@@ -9,7 +9,7 @@ import pytest
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import RequestFactory
 
-from core.rate_limits import client_network, forget, seconds_to_wait
+from core.rate_limits import client_network, current_window, forget, seconds_to_wait
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +38,15 @@ def test_the_wait_lasts_until_the_next_window(clock, period, seconds):
 
 
 def test_an_event_can_be_taken_back(clock):
+    window = current_window("a", "1/min")
     for _ in range(5):
         assert not seconds_to_wait("a", "1/min")
-        forget("a", "1/min")
-    # Nothing was counted in the next window.
+        forget(window)
+    # The next window counts other events.
     clock.now += 60
-    forget("a", "1/min")
     assert not seconds_to_wait("a", "1/min")
+    forget(window)
+    assert seconds_to_wait("a", "1/min")
 
 
 def test_a_counter_is_kept_as_long_as_its_window(monkeypatch):
@@ -86,7 +88,7 @@ def test_nothing_is_limited_while_the_cache_is_down_and_the_log_says_so(monkeypa
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             assert seconds_to_wait("a", "1/min") == 0
-            forget("a", "1/min")
+            forget(current_window("a", "1/min"))
     assert "no route to the cache" in caplog.text
 
 
