@@ -38,8 +38,8 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         """
         instance = super().get_object()
         if self.request.method not in SAFE_METHODS:
-            # A row lock needs a transaction.
             database = router.db_for_write(type(instance), instance=instance)
+            # A row lock needs a transaction, in which autocommit is off.
             if not transaction.get_autocommit(database):
                 lock(instance, database)
             expected = self.request.headers.get("If-Match", "*").strip()
@@ -75,12 +75,13 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
             return super().destroy(request, *args, **kwargs)
 
     def write_transaction(self) -> Any:
-        """Return a transaction of the database to which rows of `queryset` are written, else of the default one."""
+        """Return a transaction of the database to which the view writes: that of `queryset`, else the default one."""
         queryset: Any = getattr(self, "queryset", None)
+        # After `select_for_update()`, `db` is the database for writes.
         return transaction.atomic(None if queryset is None else queryset.select_for_update().db)
 
     def fast_list_serializer(self) -> ColumnsSerializer | None:
-        """Return the faster serializer for lists; None if the view or its serializer needs model instances."""
+        """Return the faster serializer for lists; None if DRF's list could differ, as with another pagination."""
         pagination: Any = self.pagination_class
         if pagination is None or not issubclass(pagination, KeysetPagination) or pagination.page_size is None:
             return None
@@ -92,7 +93,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return columns_serializer(serializer_class)
 
     def tagged(self, response: Response) -> Response:
-        """Add the `ETag`: a hash of the row for `If-Match`, and one of the body for ConditionalGetMiddleware."""
+        """Add the `ETag`: a hash of the row for `If-Match`, and one of the body for `If-None-Match`."""
         instance = getattr(getattr(self, "last_serializer", None), "instance", None)
         if isinstance(instance, models.Model) and self.request.method not in SAFE_METHODS:
             # The database may store another value than `save()` was given, such as 0.00 instead of 0: read it again.
@@ -131,11 +132,11 @@ def state_of(instance: models.Model) -> str:
         if not isinstance(field, models.Field):
             continue
         if field.many_to_many:
-            # Not by the instance, which may have prefetched some of the related rows.
+            # Query the table: the instance may have prefetched only some related rows. Without any, there is a None.
             related = row.values_list(field.name, flat=True)
             state[field.name] = sorted(str(key) for key in related if key is not None)
         elif field.concrete:
             state[field.name] = field.value_to_string(instance)
     text = json.dumps(state, sort_keys=True, default=str)
-    # With a key, so that nobody can guess the columns that a serializer hides, and compare the hashes.
+    # With the secret key: by a plain hash, anybody could test guesses of the columns that a serializer hides.
     return hmac.digest(settings.SECRET_KEY.encode(), f"ETag {text}".encode(), "sha256").hex()[:32]

@@ -14,8 +14,8 @@ The condition compares titles and, where these are equal, ids. The 21st row only
 values of this page's last row, the cursor of the previous page those of this page's first row. Clients can read
 cursors, but not change them, because they are signed.
 
-A key has a `name`, by which to filter and to read a row (`author_id` for a foreign key `author`), an `order` (the
-argument for `order_by()`) and the `field` of the model. `-key` is the same key in the opposite direction.
+A key has a `name`, for filters and to get the value from a row (`author_id` for a foreign key `author`), an `order`
+(the argument for `order_by()`) and the `field` of the model. `-key` is the same key in the opposite direction.
 
 How the rows after a cursor are found depends on the list:
 
@@ -137,14 +137,14 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
-    this does not change the page, but finds it fast even if few rows match, with an index (see `has_index`).
+    the page is the same, but with an index on the keys (see `has_index`) it is found fast even if few rows match.
 
     Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even with keys: a union, a slice or `values_list()` may have keys, but cannot use them.
+    # Accept POSITION even with keys: a union, a slice or `values_list()` may have some, but is paged by position below.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
@@ -238,8 +238,8 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
-    False for an index with a condition, and for columns with a collation, which `Coalesce` in `filtered_rows` can
-    lose. An index made by `unique` or `db_index` does not count: it is not in `Meta.indexes`.
+    False for an index with a condition, and for columns with a collation, because the fallback of `filtered_rows`
+    can lose it. An index made by `unique` or `db_index` does not count: it is not in `Meta.indexes`.
     """
     if any(getattr(stored_field(key.field), "db_collation", None) for key in keys):
         return False
@@ -293,6 +293,7 @@ def segments(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[Q]:
     With an index on the keys, each reads one range of it; a single condition with OR would read more.
     """
     if not values:
+        # The first or the last page: every row.
         yield Q()
     for position in reversed(range(len(values))):
         same = Q()

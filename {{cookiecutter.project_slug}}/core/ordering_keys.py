@@ -1,7 +1,7 @@
 """The keys of an ordering: the columns that sort a queryset, each with its direction.
 
 Read `core/keyset.py` first: a page starts after a row, and its cursor holds the key values of that row. For a model
-with the primary key `id`, `ordering_keys` returns
+with the primary key `id` and a foreign key `author`, `ordering_keys` returns
 
     order_by("title")                   title, id
     order_by("-born", "title")          born descending, title, id
@@ -12,13 +12,14 @@ with the primary key `id`, `ordering_keys` returns
 The primary key is added as the last key if the ordering lacks it, so that no two rows have the same place.
 
 There are keys only if all parts of the ordering are columns of the model itself, so that the database can read an
-index from the values of one row on. None of these are:
+index from the values of one row on. These have no keys:
 
 - `author__name`, a column of another model; `author` sorts by the ordering of the model Author, if it has one
 - computed values; they may also be rounded differently in Python than in the database, such as an average of 7/3
 - columns whose values cannot be compared exactly (see `is_comparable`)
 
-There are none either if filtering changes the rows (see `is_filterable`).
+Nor have querysets of which a filter does not only remove rows, such as those with `distinct("title")` (see
+`is_filterable` in core/queryset_ordering.py).
 
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
@@ -128,7 +129,7 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
 
 
 def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:
-    """Return the key for one item of an ordering, or None for "?", a computed value, or another model's column."""
+    """Return the key for one item of an ordering; None if it has none: see the list at the top."""
     is_name = isinstance(item, str)
     if is_name:
         column = F(item.removeprefix("-"))
@@ -143,6 +144,7 @@ def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:
     except (FieldDoesNotExist, ValueError):
         # An annotation, a path such as `author__name`, "?", or a primary key of several fields.
         return None
+    # Unlike a name, `F("author")` sorts by the column, whatever ordering the related model has.
     if not is_comparable(stored_field(field), vendor) or (is_name and sorts_by_related_model(field, name)):
         return None
     explicit_nulls = bool(item.nulls_first or item.nulls_last)
@@ -170,12 +172,12 @@ def is_comparable(field: Any, vendor: str) -> bool:
     if isinstance(field, models.CharField) and (field.max_length or math.inf) > MAX_LENGTH:
         return False
     if vendor == "sqlite" and isinstance(field, models.DecimalField):
-        # SQLite stores decimals as floating-point numbers, which Python may round.
+        # SQLite stores decimals as floating-point numbers, which Django rounds when it reads them.
         return False
     if vendor == "sqlite" and field.db_default is not models.NOT_PROVIDED:
         # SQLite stores a default such as `Now()` in another format than Django.
         return False
-    # A custom field that converts its values may sort them in another order.
+    # If a custom field converts its values, the stored ones may sort in another order.
     methods = [getattr(type(field), name) for name in STORING]
     own = [method for method in methods if not method.__module__.startswith("django.db.models.")]
     return not own and not hasattr(field, "from_db_value")
