@@ -165,7 +165,9 @@ MUTATIONS = {
         "False:\n            #",
         VIEWSET_TESTS,
     ),
-    "rows not locked": Mutation(VIEWSETS, "                lock(instance, database)\n", "                pass\n", VIEWSET_TESTS),
+    "rows not locked": Mutation(
+        VIEWSETS, "                lock(instance, database)\n", "                pass\n", VIEWSET_TESTS
+    ),
     "creations without a transaction": Mutation(
         VIEWSETS,
         "        with self.write_transaction():\n            return self.tagged(super().create(",
