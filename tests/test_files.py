@@ -74,7 +74,7 @@ CI = {"github": ".github/dependabot.yml .github/workflows/ci.yml", "gitlab": ".g
 STARTAPP = {"core/management/commands/startapp.py": 220, "core/app_template/": 250}
 # How much an owner has to own: files outside tests and documents, and lines of Python outside tests and migrations.
 MAX_FILES = 99
-MAX_LINES = {"": 4_090, "core/": 1_475}
+MAX_LINES = {"": 4_120, "core/": 1_490}
 
 
 def expected_files(include_books: bool, include_apis: bool, ci: str) -> set[str]:

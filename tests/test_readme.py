@@ -163,7 +163,7 @@ def test_users_have_rows_of_their_own_after_the_steps_of_the_page(bake: Bake) ->
     [(name, viewset)] = code(section, "python")
     imports, _, replaced = viewset.partition("\n\n\n")
     [meta] = re.findall(r"`(read_only_fields = [^`]+)`", section)
-    before, _, _ = project.read(name).partition("@extend_schema_view(")
+    before, _, _ = project.read(name).partition("class NoteViewSet(")
     before = before.replace("        model = Note\n", f"        model = Note\n        {meta}\n")
     (project.path / name).write_text(before + replaced, encoding="utf-8")
     project.edit(name, "from drf_spectacular", f"{imports}\nfrom drf_spectacular")

@@ -35,9 +35,13 @@ def digest(name: str) -> str:
 
 
 def count(rate: str, *keys: str) -> None:
-    """Count one more attempt for each of these keys. Raises TooManyAttemptsError."""
-    if wait := max(seconds_to_wait(key, rate) for key in keys):
-        raise TooManyAttemptsError(wait)
+    """Count one more attempt for each of these keys, but none after one that has too many: raise TooManyAttemptsError.
+
+    So an address that has used up its attempts cannot use up those of accounts.
+    """
+    for key in keys:
+        if wait := seconds_to_wait(key, rate):
+            raise TooManyAttemptsError(wait)
 
 
 class LimitedModelBackend(ModelBackend):
@@ -71,9 +75,9 @@ class LimitedModelBackend(ModelBackend):
 
 @receiver(user_logged_in)
 def forget_attempt(request: HttpRequest | None, **kwargs: Any) -> None:
-    """Take back the attempt that this request has counted, because it did not fail: another backend may accept it.
+    """Take back the attempt that this request has counted: the login succeeded, perhaps by another backend.
 
-    A view must not log in somebody else after a failed attempt: that would take it back.
+    A view must not log in another user after a failed attempt: the failure would no longer count.
     """
     for window in request.META.pop("login_attempt", ()) if request else ():
         forget(window)

@@ -28,7 +28,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
     """DRF's ModelViewSet with transactions, row locks, `If-Match` and `ETag`.
 
     A client that sends the `ETag` back in `If-Match` cannot overwrite somebody else's change. Lists with only plain
-    columns take a fast path: see `apis.serializers`. To opt out, inherit DRF's ModelViewSet.
+    columns take a fast path: see `apis.serializers`. To opt out of it, set `list = ModelViewSet.list`.
     """
 
     def get_object(self) -> Any:
@@ -37,11 +37,16 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         Raises PreconditionFailed if `If-Match` names another state of the row.
         """
         instance = super().get_object()
-        if self.request.method not in SAFE_METHODS:
+        if self.request.method in SAFE_METHODS:
+            # Before the body is read: with an older state than the body, a later `If-Match` can only fail needlessly.
+            self.state = state_of(instance)
+        else:
             database = router.db_for_write(type(instance), instance=instance)
             # A row lock needs a transaction, in which autocommit is off.
             if not transaction.get_autocommit(database):
                 lock(instance, database)
+                # The row may have changed since its permissions were checked.
+                self.check_object_permissions(self.request, instance)
             expected = self.request.headers.get("If-Match", "*").strip()
             if expected != "*" and state_of(instance) not in STATE.findall(expected):
                 raise PreconditionFailed
@@ -99,7 +104,9 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
             # The database may store another value than `save()` was given, such as 0.00 instead of 0: read it again.
             instance = type(instance)._base_manager.using(instance._state.db).filter(pk=instance.pk).first()
         if isinstance(instance, models.Model) and not response.has_header("ETag"):
-            state = state_of(instance)
+            # A view may have a `get_object` of its own.
+            before = getattr(self, "state", None)
+            state = before if before and self.request.method in SAFE_METHODS else state_of(instance)
 
             def add_etag(rendered: Response) -> None:
                 content = hashlib.md5(rendered.content, usedforsecurity=False).hexdigest()

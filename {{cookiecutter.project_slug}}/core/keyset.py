@@ -21,7 +21,7 @@ How the rows after a cursor are found depends on the list:
 
 - `comparison`, one comparison as above, if the keys are non-null columns in one direction, the usual case
 - `filtered_rows` for the same keys, if the list is filtered and there is an index on them: it looks for matches among
-  the next 3,000 rows, and sorts all matches only if these do not fill the page
+  the next 3,000 rows, and sorts all matches only if those do not fill the page
 - `rows_by_segments` for nullable columns or mixed directions: several queries, each for one range. After (5, 7) in the
   ordering `-rank, id`, they are `rank = 5 AND id > 7`, then `rank < 5`
 - `page_by_position`, with OFFSET, if there are no usable keys, as in a random ordering (`paginate` lists the cases):
@@ -134,15 +134,16 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
       `is_comparable`)
     - querysets with `distinct("title")`, or with annotations other than aggregates and subqueries
     - what Django cannot filter: unions and slices
-    - rows without the keys: `values_list()`, or `values()` that lacks the primary key or a column of the ordering
+    - rows without the keys: `values_list()`, or `values()` without the name of a key, such as `author_id`
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
-    the page is the same, but with an index on the keys (see `has_index`) it is found fast even if few rows match.
+    the page is the same, but with an index on the keys (see `has_index`) the database does not read all of it for a
+    few matches.
 
     Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
-    ordering = ",".join(str(key.order) for key in keys) if keys else POSITION
+    ordering = ",".join(map(str, keys)) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
     # Accept POSITION even with keys: a union, a slice or `values_list()` can have some, but is paged by position.
     if start.ordering not in {ordering, POSITION}:
@@ -349,7 +350,7 @@ def page_by_position(rows: Any, size: int, position: int = 0) -> KeysetPage:
 
 
 def in_total_order(rows: Any) -> Any:
-    """Return the rows; a queryset of instances without keys gets the primary key as a tie breaker."""
+    """Return the rows; a queryset of instances whose ordering has no keys gets the primary key as a tie breaker."""
     if not yields_instances(rows) or ordering_keys(rows):
         return rows
     ordering = ordering_of(rows)

@@ -11,15 +11,15 @@ with the primary key `id` and a foreign key `author`, `ordering_keys` returns
 
 The primary key is added as the last key if the ordering lacks it, so that no two rows have the same place.
 
-There are keys only if all parts of the ordering are columns of the model itself, so that the database can read an
-index from the values of one row on. These have no keys:
+There are keys only if all parts of the ordering are columns of the model itself, so that the database can start
+reading an index at the values of a row. There are none for an ordering with one of these:
 
 - `author__name`, a column of another model; `author` sorts by the ordering of the model Author, if it has one
-- computed values; they may also be rounded differently in Python than in the database, such as an average of 7/3
-- columns whose values cannot be compared exactly (see `is_comparable`)
+- a computed value, which Python and the database may also round differently, as with an average of 7/3
+- a column whose values cannot be compared exactly (see `is_comparable`)
 
-Nor have querysets of which a filter does not only remove rows, such as those with `distinct("title")` (see
-`is_filterable` in core/queryset_ordering.py).
+There are also none if filtering would change the rows that are left, as with `distinct("title")` (see `is_filterable`
+in core/queryset_ordering.py).
 
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
@@ -84,6 +84,11 @@ class Key:
             return f"-{self.name}" if self.descending else self.name
         nulls = {"nulls_first" if self.nulls_first else "nulls_last": True}
         return F(self.name).desc(**nulls) if self.descending else F(self.name).asc(**nulls)
+
+    def __str__(self) -> str:
+        """Return the key as text for a cursor, such as `-born` or `born nulls last`."""
+        nulls = f" nulls {'first' if self.nulls_first else 'last'}" if self.explicit_nulls else ""
+        return f"{'-' if self.descending else ''}{self.name}{nulls}"
 
     def equal(self, value: Any) -> Q:
         """Return the condition for the rows with this value, which may be None."""

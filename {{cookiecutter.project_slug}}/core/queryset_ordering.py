@@ -1,8 +1,8 @@
 """What pagination has to know of a queryset: a workaround for a gap in Django's public API.
 
 Django tells whether a queryset is ordered (`QuerySet.ordered`) but not by what, and calls `QuerySet.query` opaque.
-This module alone reads from it, and `core/tests/test_keyset.py` fails when Django changes it, or offers the ordering
-itself. The alternative, to ignore the `order_by()` of a view's queryset, would break what tutorials teach.
+Only this module reads from it, and `core/tests/test_keyset.py` fails when Django changes it, or gets a public way to
+read the ordering. The alternative, to ignore the `order_by()` of a view's queryset, would break what tutorials teach.
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#ordered
 """
 
@@ -15,7 +15,7 @@ from django.db.models import Aggregate, F, QuerySet, Subquery
 def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
     """Return the arguments of `order_by`, else `Meta.ordering`: strings and expressions; () if unordered.
 
-    `distinct("field")` without an ordering gets that of its fields, which it needs.
+    `distinct("field")` without an ordering is ordered by its fields, because `ORDER BY` must begin with them.
     """
     if explicit := tuple(queryset.query.order_by):
         return explicit
@@ -31,7 +31,7 @@ def is_filterable(queryset: QuerySet[Any]) -> bool:
     """Return whether filtering by the keys of the ordering only removes rows, and leaves the others unchanged.
 
     Not with `distinct("field")`, a window function, or an annotation such as `F("groups")`, which gives a row for each
-    group. Other annotations cannot be told from these, so only aggregates and subqueries are accepted.
+    group. Other annotations cannot be told apart from these, so only aggregates and subqueries are accepted.
     """
     annotations = queryset.query.annotations.values()
     accepted = (isinstance(annotation, Aggregate | Subquery) for annotation in annotations)

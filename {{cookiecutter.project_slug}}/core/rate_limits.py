@@ -1,4 +1,4 @@
-"""Rate limits, counted in the cache: exactly, if all processes share it."""
+"""Rate limits, counted in the cache: exactly, if all processes share one with an atomic `incr`, such as Redis."""
 
 import logging
 import time
@@ -18,8 +18,9 @@ def seconds_to_wait(key: str, rate: str) -> float:
     """Count one more event for `key` and return 0.0, or the seconds until the next window if `rate` is exceeded.
 
     `rate` is a number of events per period, such as "10/min". Windows start at multiples of the period, and the
-    cache's atomic increment counts the events in them. A client that uses up the end of a window and the start of the
-    next one gets twice the rate at once. Without a working cache nothing is limited, and a warning is logged.
+    cache's atomic increment counts the events in them. A client that spends the events of one window at its end and
+    those of the next one at its start gets twice the rate at once. Without a working cache nothing is limited, and a
+    warning is logged.
     """
     number, duration = parse(rate)
     now = time.time()

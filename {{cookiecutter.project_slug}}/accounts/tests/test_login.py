@@ -151,6 +151,13 @@ def test_the_limit_of_an_account_holds_whatever_ip_addresses_are_used(url):
     assert attempt(url, username="other", address="10.0.0.8").status_code == 302
 
 
+def test_an_ip_address_that_has_used_up_its_attempts_cannot_use_up_those_of_an_account():
+    fail(SITE, 10, username="another name")
+    for _ in range(20):
+        assert attempt(SITE, password="wrong").status_code == 429
+    assert attempt(SITE, address="10.0.0.2").status_code == 302
+
+
 def test_the_pages_share_one_limit():
     fail(SITE, 5)
     fail(ADMIN, 5)

@@ -50,6 +50,15 @@ class Open(GroupViewSet):
     )
 
 
+class Closing(permissions.BasePermission):
+    """Refuses rows that are closed; another request closes each row after it was checked."""
+
+    def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        name: str = obj.name
+        Group.objects.filter(pk=obj.pk).update(name="closed")
+        return name != "closed"
+
+
 class Private(GroupViewSet):
     permission_classes = (DjangoModelPermissionsWithView,)
 
@@ -258,3 +267,18 @@ def test_a_session_ends_with_its_user(client, admin_user, mount):
     assert client.get(GROUPS).status_code == 200
     User.objects.update(is_active=False)
     assert client.get(GROUPS).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_permission_is_checked_on_the_row_that_is_locked(mount, as_editor, method):
+    mount(groups=type("Closed", (GroupViewSet,), {"permission_classes": [Closing]}))
+    group = Group.objects.create(name="open")
+    as_editor(method, f"{GROUPS}{group.pk}/", None if method == "DELETE" else NEW, status=403)
+    assert Group.objects.get().name != NEW["name"]
+
+
+def test_a_view_may_choose_its_object_itself(mount, as_editor):
+    group = Group.objects.create(name="mine")
+    mount(groups=type("Mine", (GroupViewSet,), {"get_object": lambda view: group}))
+    assert as_editor("GET", f"{GROUPS}1/", status=200)["name"] == "mine"
+    assert as_editor.response["ETag"]

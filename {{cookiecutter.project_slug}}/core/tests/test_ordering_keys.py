@@ -195,6 +195,13 @@ def test_what_a_filter_would_change_is_paged_by_position(change):
     assert names(change(rows)) is None
 
 
+def test_a_cursor_names_columns_directions_and_the_place_of_null_values():
+    for last, place in ((False, "first"), (True, "last")):
+        item = F("content_type").desc(nulls_first=not last or None, nulls_last=last or None)
+        keys = ordering_keys(LogEntry.objects.order_by("user", item)) or ()
+        assert list(map(str, keys)) == ["user_id", f"-content_type_id nulls {place}", "-id"]
+
+
 def test_a_field_is_a_key_once():
     assert names(LogEntry.objects.order_by("-user", "user_id", "pk", "-id")) == ["-user_id", "id"]
 
