@@ -14,12 +14,12 @@ The primary key is added as the last key if the ordering lacks it, so that no tw
 There are keys only if all parts of the ordering are columns of the model itself, so that the database can start
 reading an index at the values of a row. There are none for an ordering with one of these:
 
-- `author__name`, a column of another model; `author` sorts by the ordering of the model Author, if it has one
-- a computed value, which Python and the database may also round differently, as with an average of 7/3
+- `author__name`, a column of another model; also `author`, if the model Author has a `Meta.ordering`
+- a computed value, which no index has, and which Python and the database may round differently, such as 7/3
 - a column whose values cannot be compared exactly (see `is_comparable`)
 
-There are also none if filtering would change the rows that are left, as with `distinct("title")` (see `is_filterable`
-in core/queryset_ordering.py).
+There are also none if a filter would do more than remove rows: with `distinct("title")`, it could select another row
+for a title (see `is_filterable` in core/queryset_ordering.py).
 
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
@@ -49,10 +49,10 @@ KEY_FIELDS = (
     models.TimeField,
     models.UUIDField,
 )
-# Characters. A cursor is part of a URL, whose length servers limit.
+# The limit for a CharField, in characters: a cursor is part of a URL, and servers limit the length of URLs.
 MAX_LENGTH = 255
-# The methods of a field that decide what is stored.
-STORING = ("db_type", "get_prep_value", "get_db_prep_value")
+# The methods of a field that decide in which form a value is stored.
+STORAGE_METHODS = ("db_type", "get_prep_value", "get_db_prep_value")
 # These databases sort null values as the largest, others as the smallest.
 NULLS_LARGEST = {"postgresql", "oracle"}
 
@@ -134,7 +134,7 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
 
 
 def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:
-    """Return the key for one item of an ordering; None if it has none: see the list at the top."""
+    """Return the key for one item of an ordering, or None if it cannot be a key (see the list at the top)."""
     is_name = isinstance(item, str)
     if is_name:
         column = F(item.removeprefix("-"))
@@ -153,7 +153,8 @@ def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:
     if not is_comparable(stored_field(field), vendor) or (is_name and sorts_by_related_model(field, name)):
         return None
     explicit_nulls = bool(item.nulls_first or item.nulls_last)
-    # By default, null values come first in descending order if they are the largest, in ascending if the smallest.
+    # By default, null values come first in descending order where they sort as the largest, and in ascending order
+    # where they sort as the smallest.
     nulls_first = bool(item.nulls_first) if explicit_nulls else (vendor in NULLS_LARGEST) == item.descending
     return Key(field, item.descending, nulls_first, explicit_nulls)
 
@@ -183,6 +184,6 @@ def is_comparable(field: Any, vendor: str) -> bool:
         # SQLite stores a default such as `Now()` in another format than Django.
         return False
     # If a custom field converts its values, the stored ones may sort in another order.
-    methods = [getattr(type(field), name) for name in STORING]
+    methods = [getattr(type(field), name) for name in STORAGE_METHODS]
     own = [method for method in methods if not method.__module__.startswith("django.db.models.")]
     return not own and not hasattr(field, "from_db_value")
