@@ -4,7 +4,8 @@
      "errors": [{"field": "name", "code": "max_length", "detail": "…"}], "request_id": "…"}
 
 `code` is stable, for programs; `detail` is for people; `errors` lists the invalid fields of the request, if any.
-`exception_handler` makes it of exceptions in DRF's views, `ProblemMiddleware` of other error pages below `/api/`.
+`exception_handler` converts exceptions in DRF's views to such an object, `ProblemMiddleware` other error pages below
+`/api/`.
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
@@ -50,7 +51,7 @@ class Conflict(APIException):
 
     status_code = HTTPStatus.CONFLICT
     default_code = "conflict"
-    default_detail = "This conflicts with stored data: a unique value is taken, or other data refers to it."
+    default_detail = "The request conflicts with stored data: a value is taken, or other data refers to this object."
 
 
 class PreconditionFailed(APIException):
@@ -70,7 +71,7 @@ class Unavailable(APIException):
 
 
 class WrongCredentials(APIException):
-    """The same error for an unknown name, a wrong password and an inactive user, so as not to tell who is a user."""
+    """The same error for an unknown name, a wrong password and an inactive user: nobody can find out who is a user."""
 
     status_code = HTTPStatus.UNAUTHORIZED
     default_code = "wrong_credentials"
@@ -123,7 +124,7 @@ def field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 def model_errors(error: DjangoValidationError) -> ValidationError:
     """Convert Django's ValidationError, such as from `full_clean()`, to DRF's, with the same fields and codes."""
-    # The exception has no documented way to get the codes of the errors by field; a form has.
+    # Only a form has a documented way to get the codes of the errors by field.
     form = forms.Form({})
     form.fields.update({name: forms.Field(required=False) for name in getattr(error, "message_dict", ())})
     form.add_error(None, error)
@@ -190,7 +191,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         code, detail = exception.default_code, str(exception.default_detail)
         if isinstance(exception, ValidationError):
             detail = "The request has errors."
-            # A validator found the conflict first: respond as if the database had, with 409.
+            # If validators found only values that are taken, respond as for a conflict in the database.
             if errors and all(error["code"] in {"unique", "unique_together"} for error in errors):
                 response.status_code = HTTPStatus.CONFLICT
                 code, detail = Conflict.default_code, Conflict.default_detail
@@ -245,7 +246,7 @@ class ProblemMiddleware:
         if not request.path_info.startswith(PREFIX) or status < HTTPStatus.BAD_REQUEST:
             return response
         is_page = response.get("Content-Type", "").startswith("text/") and not response.streaming
-        # Keep DRF's responses, other responses that are streamed or not text and, with DEBUG, the traceback.
+        # Keep the responses of DRF, streamed ones, those that are not text and, with DEBUG, the traceback.
         if hasattr(response, "accepted_renderer") or not is_page:
             return response
         if settings.DEBUG and status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -9,9 +9,10 @@ become " nana emile zola". A search for "zola em" with `icontains` becomes
 
 in which `%` stands for any text.
 
-For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index pads each word with two
-spaces in front and one behind, splits it into trigrams (three consecutive characters, such as ` zo`, `zol` and `ola`),
-and lists the rows of each trigram. `LIKE` then reads only rows with the term's trigrams.
+For PostgreSQL, write a migration with `AddSearchIndex`, which adds a trigram index. The index adds two
+spaces before each word and one after it, and splits the result into trigrams (three consecutive characters, such as
+` zo`, `zol` and `ola`). For each trigram it stores the rows that contain it. `LIKE` then reads only rows with the
+term's trigrams.
 
 A term of one or two characters, such as "em", forms a trigram only with the padding before a word. So it matches only
 at the start of a word: on every database, to give the same results. The column starts with a space, so that
@@ -58,7 +59,7 @@ LETTERS = str.maketrans(
 def normalize(text: str) -> str:
     """Return the words of the text: letters and digits in lower case, without accents, with single spaces."""
     decomposed = unicodedata.normalize("NFKD", text)
-    # Drop marks: accents, and the vowel signs of some scripts, at which WORD would split a word.
+    # Drop marks (accents, and the vowel signs of some scripts): WORD would split a word at them.
     kept = "".join([character for character in decomposed if unicodedata.category(character)[0] != "M"])
     # Split the text at punctuation, as a trigram index does.
     return " ".join(WORD.findall(kept)).casefold().translate(LETTERS)
@@ -67,9 +68,9 @@ def normalize(text: str) -> str:
 class SearchField(models.TextField):
     """The normalized words of the text columns in `sources`; `icontains` matches rows that contain every search term.
 
-    `save()` and `bulk_create()` keep it up to date. Run `manage.py rebuild_search` if a source was changed by
-    `update()`, `bulk_update()`, `loaddata`, or a `save()` or `bulk_create(update_conflicts=True)` that does not write
-    this field (`update_fields`, `only()`, `defer()`).
+    `save()` and `bulk_create()` keep it up to date. Run `manage.py rebuild_search` after `update()`, `bulk_update()`
+    or `loaddata` has changed a source, and after a `save()` or `bulk_create(update_conflicts=True)` that skips this
+    field because of `update_fields`, `only()` or `defer()`.
     """
 
     def __init__(self, *args: Any, sources: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -120,7 +121,7 @@ def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) ->
     """Recompute the search fields of all rows of the model, and return how many rows changed."""
     fields = [field for field in model._meta.get_fields() if isinstance(field, SearchField)]
     database = router.db_for_write(model)
-    # `_base_manager` hides no rows, as other managers may.
+    # Other managers may hide rows.
     following = model._base_manager.using(database).order_by("pk")
     count = 0
     while True:
@@ -167,7 +168,7 @@ class AddSearchIndex(Operation):
         return f"Create a trigram index on {self.column} of {self.model_name}"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave the migration state unchanged: the index is not in `Meta`, as only PostgreSQL has its type, GIN."""
+        """Leave the migration state unchanged: only PostgreSQL has the type of the index, so it is not in `Meta`."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if not self.applies_to(schema_editor.connection, app_label):

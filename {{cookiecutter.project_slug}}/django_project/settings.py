@@ -56,8 +56,9 @@ try:
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
-    # Milliseconds; 0 means no limit. gunicorn.conf.py has other defaults for this and the next variable.
+    # The milliseconds of a PostgreSQL statement; 0 means no limit. gunicorn.conf.py has another default.
     STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", 0, validate=validate.Range(min=0))
+    # Processes. gunicorn.conf.py has another default.
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 1, validate=validate.Range(min=1))
     # The path below which a proxy serves the project.
     SCRIPT_NAME = env.str(
@@ -172,11 +173,11 @@ elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
-        # The old and the new container of a deployment together stay below PostgreSQL's limit of 100.
+        # During a deployment, two containers of at most 40 connections stay below PostgreSQL's limit of 100.
         "max_size": max(1, min(4, 40 // WEB_CONCURRENCY)),
         "max_idle": 60,
         # After a restart of the database, a request may get several dead connections in a row. The pool doubles its
-        # pause before each retry: with four connections, the pauses add up to less than this limit.
+        # pause before each retry: with four connections, all pauses together are shorter than `timeout`.
         "timeout": 10,
         "reconnect_timeout": 5,
     }
@@ -193,7 +194,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
-        # Seconds that a dead cache can delay a request, which then has no rate limits: see core/rate_limits.py.
+        # A dead cache delays each access to it by these seconds, and nothing is limited: see core/rate_limits.py.
         "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
     }
     if CACHE_URL
@@ -273,7 +274,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
 # In the admin, an action may select up to 10,000 rows, and its confirmation page posts a field for each.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 11_000
-# Bytes of a whole request, uploaded files included. Django limits everything but files to 2.5 MB.
+# The maximum bytes of a request with its uploaded files. Django limits a request without its files to 2.5 MB.
 MAX_UPLOAD_SIZE = 25 * 1024 * 1024
 if TRUSTED_PROXIES:
     # Whether the client used HTTPS. Without a proxy that sets this header, clients could forge it.
@@ -287,7 +288,7 @@ REST_FRAMEWORK = {
         "apis.authentication.ExpiringTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    # Closed by default: the `permission_classes` of a view open it.
+    # A view requires a login, and model permissions for writing, unless its `permission_classes` say otherwise.
     "DEFAULT_PERMISSION_CLASSES": ["apis.permissions.IsAuthenticatedWithModelPermissions"],
     "DEFAULT_FILTER_BACKENDS": [
         # Refuses unknown query parameters. Without this line they are ignored, as in DRF.
@@ -322,7 +323,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
     "GET_LIB_DOC_EXCLUDES": "apis.schema.library_classes",
-    # Without drf-spectacular's hook for enums: it needs ENUM_NAME_OVERRIDES if fields of one name have different choices.
+    # drf-spectacular's hook for enums is left out: it needs names for fields of the same name with different choices.
     "POSTPROCESSING_HOOKS": ["apis.schema.add_problem_responses", "apis.schema.describe_one_body"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -28,7 +28,7 @@ from books.models import Book
 
 @extend_schema_field({"type": "string", "format": "isbn", "minLength": 10, "maxLength": MAX_LENGTH})
 class ISBNSerializerField(serializers.CharField):
-    """An ISBN-10 or ISBN-13, with or without hyphens, which becomes 13 digits before `UniqueValidator` looks it up."""
+    """Convert an ISBN-10 or ISBN-13, with or without hyphens, to 13 digits before `UniqueValidator` looks it up."""
 
     def to_internal_value(self, data: Any) -> str:
         """Return the value to store; DRF calls this with what the client has sent."""
@@ -47,7 +47,7 @@ STORED = {"id": 1, "url": "http://127.0.0.1:8000/api/v1/books/1/", **BOOK, **TIM
     examples=[OpenApiExample("Sent", SENT, request_only=True), OpenApiExample("Stored", STORED, response_only=True)]
 )
 class BookSerializer(serializers.ModelSerializer[Book]):
-    # DRF's default for `url`, written out to show the router's name for the URL of one book.
+    # DRF would add the same field; it is declared here to show the router's name for the URL of a book.
     url = serializers.HyperlinkedIdentityField(view_name="book-detail")
     # DRF adds no `UniqueValidator` to a declared field, so it is listed here.
     isbn = ISBNSerializerField(label="ISBN", max_length=MAX_LENGTH, validators=[UniqueValidator(Book.objects.all())])
@@ -76,13 +76,13 @@ class BookFilter(filters.FilterSet):
         try:
             return queryset.filter(isbn=normalize_isbn(value))
         except DjangoValidationError as error:
-            # DRF's error, so that the response names the parameter.
+            # Raise DRF's error, so that the response names the parameter.
             raise serializers.ValidationError({name: error.message}) from error
 
 
-# `ConditionalModelViewSet` is DRF's `ModelViewSet` with what simultaneous writes need: transactions, row locks and an
-# `ETag` header, which begins with a hash of the row. If a client sends the `ETag` back in `If-Match` with a write, and
-# the row has changed since, the response is 412 (Precondition Failed).
+# `ConditionalModelViewSet` is DRF's `ModelViewSet`, made safe for simultaneous writes by transactions, row locks and
+# the header `ETag`, which begins with a hash of the row. If a client sends the `ETag` back in `If-Match` with a write,
+# and the row has changed since, the response is 412 (Precondition Failed).
 @extend_schema_view(
     list=extend_schema(summary="List books"),
     create=extend_schema(summary="Add a book"),
