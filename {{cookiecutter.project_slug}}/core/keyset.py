@@ -21,7 +21,7 @@ How the rows after a cursor are found depends on the list:
 
 - `comparison`, one comparison as above, if the keys are non-null columns in one direction, the usual case
 - `filtered_rows` for the same keys, if the list is filtered and there is an index on them: it looks for matches among
-  the next 3,000 rows, and sorts all matches only if those do not fill the page
+  the next 3,000 rows, and sorts all matches only if it finds too few for the page
 - `rows_by_segments` for nullable columns or mixed directions: several queries, each for one range. After (5, 7) in the
   ordering `-rank, id`, they are `rank = 5 AND id > 7`, then `rank < 5`
 - `page_by_position`, with OFFSET, if there are no usable keys, as in a random ordering (`paginate` lists the cases):
@@ -137,15 +137,15 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     - rows without the keys: `values_list()`, or `values()` without the name of a key, such as `author_id`
 
     `cursor` is `next` or `previous` of another page, or "" for the first one. Set `filtered` if a filter applies:
-    the page is the same, but with an index on the keys (see `has_index`) the database does not read all of it for a
-    few matches.
+    the page is the same, but if the keys have an index (see `has_index`), the database does not read the whole index
+    to find a few matches.
 
     Raises InvalidCursorError.
     """
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(map(str, keys)) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even with keys: a union, a slice or `values_list()` can have some, but is paged by position.
+    # Accept POSITION even if there are keys: a union, a slice or `values_list()` is still paged by position.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
@@ -239,8 +239,8 @@ def comparison(keys: Sequence[Key], values: Sequence[Any], *, before: bool = Fal
 def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
-    False for an index with a condition, and for columns with a collation, because the fallback of `filtered_rows`
-    can lose it. An index made by `unique` or `db_index` does not count: it is not in `Meta.indexes`.
+    False for an index with a condition, which lacks rows, and for columns with a collation, which `Coalesce` in
+    `filtered_rows` can lose. An index made by `unique` or `db_index` does not count: it is not in `Meta.indexes`.
     """
     if any(getattr(stored_field(key.field), "db_collation", None) for key in keys):
         return False
@@ -279,7 +279,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Look
 
 
 def rows_by_segments(queryset: QuerySet[Any], keys: Sequence[Key], values: Sequence[Any], count: int) -> list[Any]:
-    """Return the first `count` rows after these values, with a query for each of the `segments` until it is enough."""
+    """Return the first `count` rows after these values, by a query for each of `segments` until they are enough."""
     rows: list[Any] = []
     for segment in segments(keys, values):
         rows += queryset.filter(segment)[: count - len(rows)]

@@ -15,8 +15,8 @@ spaces before each word and one after it, and splits the result into trigrams (t
 term's trigrams.
 
 A term of one or two characters, such as "em", forms a trigram only with the padding before a word. So it matches only
-at the start of a word: on every database, to give the same results. The column starts with a space, so that
-such a term can match the first word, too.
+at the start of a word, also on other databases, to give the same results everywhere. The column starts with a space,
+so that such a term can match the first word, too.
 
 `manage.py rebuild_search` fills the column of existing rows. docs/search.md has the steps for a model.
 
@@ -121,7 +121,7 @@ def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) ->
     """Recompute the search fields of all rows of the model, and return how many rows changed."""
     fields = [field for field in model._meta.get_fields() if isinstance(field, SearchField)]
     database = router.db_for_write(model)
-    # Other managers may hide rows.
+    # `_base_manager` has all rows; other managers may hide some.
     following = model._base_manager.using(database).order_by("pk")
     count = 0
     while True:
@@ -129,6 +129,7 @@ def rebuild_search_fields(model: type[models.Model], batch_size: int = 1_000) ->
         with transaction.atomic(database):
             rows = list(following.select_for_update()[:batch_size])
             changed = []
+            # `pre_save` also sets the new value on the row.
             for row in rows:
                 before = [getattr(row, field.attname) for field in fields]
                 if before != [field.pre_save(row, add=False) for field in fields]:

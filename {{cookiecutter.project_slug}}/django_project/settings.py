@@ -56,9 +56,9 @@ try:
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
-    # The milliseconds of a PostgreSQL statement; 0 means no limit. gunicorn.conf.py has another default.
+    # The maximum milliseconds of a PostgreSQL statement; 0 means no limit. gunicorn.conf.py has another default.
     STATEMENT_TIMEOUT = env.int("STATEMENT_TIMEOUT", 0, validate=validate.Range(min=0))
-    # Processes. gunicorn.conf.py has another default.
+    # The number of server processes, for the size of the connection pool. gunicorn.conf.py has another default.
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 1, validate=validate.Range(min=1))
     # The path below which a proxy serves the project.
     SCRIPT_NAME = env.str(
@@ -124,7 +124,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    # A page with 429 for too many failed logins.
+    # A page with 429 for too many failed logins or password resets.
     "accounts.login_limits.TooManyAttemptsMiddleware",
 ]
 
@@ -163,7 +163,7 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     if DATABASE["NAME"] != ":memory:":
         DATABASE["NAME"] = BASE_DIR / DATABASE["NAME"]
     DATABASE["OPTIONS"] = {
-        # Readers and one writer at a time do not block each other; a second writer waits for the first.
+        # WAL: readers and the writer do not block each other. IMMEDIATE: a second writer waits for the first.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -173,7 +173,7 @@ elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
     DATABASE["CONN_HEALTH_CHECKS"] = True
     pool = {
         "min_size": 1,
-        # During a deployment, two containers of at most 40 connections stay below PostgreSQL's limit of 100.
+        # For each process. During a deployment, two containers of at most 40 stay below PostgreSQL's limit of 100.
         "max_size": max(1, min(4, 40 // WEB_CONCURRENCY)),
         "max_idle": 60,
         # After a restart of the database, a request may get several dead connections in a row. The pool doubles its
@@ -194,7 +194,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
-        # A dead cache delays each access to it by these seconds, and nothing is limited: see core/rate_limits.py.
+        # Seconds. If the cache is down, each access waits up to this long, and no rate limit applies.
         "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
     }
     if CACHE_URL
