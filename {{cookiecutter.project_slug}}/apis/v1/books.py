@@ -81,8 +81,8 @@ class BookFilter(filters.FilterSet):
 
 
 # `ConditionalModelViewSet` is DRF's `ModelViewSet` with transactions and row locks, which make simultaneous writes
-# safe, and with the header `ETag`, which begins with a hash of the row. If a client sends the `ETag` back in `If-Match`
-# with a write, and the row has changed since, the response is 412 (Precondition Failed).
+# safe, and with the header `ETag`, which begins with a hash of the row. If a client sends the `ETag` back in
+# `If-Match` with a write, and the row has changed since, the response is 412 (Precondition Failed).
 @extend_schema_view(
     list=extend_schema(summary="List books"),
     create=extend_schema(summary="Add a book"),
