@@ -58,7 +58,8 @@ apis/migrations/0001_initial.py apis/migrations/0002_token_auth_hash.py apis/mig
 apis/static/apis/browsable.css apis/static/apis/swagger.css apis/static/apis/swagger.js
 apis/templates/apis/swagger.html apis/templates/rest_framework/api.html
 apis/tests/conftest.py apis/tests/test_api.py apis/tests/test_authentication.py apis/tests/test_checks.py
-apis/tests/test_filters.py apis/tests/test_lists.py apis/tests/test_pagination.py apis/tests/test_parsers.py
+apis/tests/test_etags.py apis/tests/test_filters.py apis/tests/test_lists.py apis/tests/test_pagination.py
+apis/tests/test_parsers.py
 apis/tests/test_permissions.py apis/tests/test_throttling.py apis/tests/test_viewsets.py
 apis/v1/__init__.py apis/v1/urls.py
 core/app_template/apis/tests/test_app_name.py-tpl core/app_template/apis/v1/app_name.py-tpl
