@@ -128,7 +128,7 @@ def add_everything(project: BakedProject) -> BakedProject:
 
 
 def test_the_checks_accept_an_app_of_ones_own(bake: Bake) -> None:
-    # Its tests alone: all tests run below, in each time zone and language.
+    # Its tests alone: all tests run below, in another time zone and language.
     output = add_everything(bake()).run("just", "check", PYTEST_ADDOPTS=f"{FOREIGN_PLUGINS} shop")
     assert " passed" in output
     assert not re.search(r"\d warning", output)
@@ -139,11 +139,12 @@ def test_an_app_of_ones_own_works_on_postgresql(bake: Bake, postgres: str) -> No
     project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "shop", DATABASE_URL=database)
 
 
-@pytest.mark.parametrize(("zone", "language"), [("Europe/Berlin", "de"), ("America/St_Johns", "tr")])
-def test_the_tests_pass_in_each_time_zone_and_language(bake: Bake, zone: str, language: str) -> None:
+def test_the_tests_pass_in_another_time_zone_and_language(bake: Bake) -> None:
     project = add_everything(bake())
-    project.edit("django_project/settings.py", 'TIME_ZONE = "UTC"', f'TIME_ZONE = "{zone}"')
-    project.edit("django_project/settings.py", 'LANGUAGE_CODE = "en-us"', f'LANGUAGE_CODE = "{language}"')
+    # Hours that are no whole ones from UTC, and not the same ones in summer.
+    project.edit("django_project/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "America/St_Johns"')
+    # A decimal comma, and an "i" whose capital is not "I".
+    project.edit("django_project/settings.py", 'LANGUAGE_CODE = "en-us"', 'LANGUAGE_CODE = "tr"')
     project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
