@@ -27,8 +27,11 @@ STATE = re.compile(r'"([0-9a-f]{32})\.')
 class ConditionalModelViewSet(viewsets.ModelViewSet):
     """DRF's ModelViewSet with transactions, row locks, `If-Match` and `ETag`.
 
-    A client that sends the `ETag` back in `If-Match` cannot overwrite somebody else's change. Lists with only plain
-    columns take a fast path: see `apis.serializers`. To opt out of it, set `list = ModelViewSet.list`.
+    A client that sends the `ETag` back in `If-Match` cannot overwrite somebody else's change: a write opens a
+    transaction, `get_object` locks the row in it and compares `If-Match`, and `tagged` adds the new `ETag`.
+
+    Lists with only plain columns take a fast path: see `apis.serializers`. To opt out of it, set
+    `list = ModelViewSet.list`.
     """
 
     def get_object(self) -> Any:
@@ -38,11 +41,11 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         """
         instance = super().get_object()
         if self.request.method in SAFE_METHODS:
-            # Before the body is read: with an older state than the body, a later `If-Match` can only fail needlessly.
+            # Before the response is made: if the row changes in between, a later `If-Match` can only fail needlessly.
             self.state = state_of(instance)
         else:
             database = router.db_for_write(type(instance), instance=instance)
-            # A row lock needs a transaction, in which autocommit is off.
+            # A row lock needs a transaction; autocommit is off inside one.
             if not transaction.get_autocommit(database):
                 lock(instance, database)
                 # The row may have changed since its permissions were checked.
@@ -86,7 +89,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return transaction.atomic(None if queryset is None else queryset.select_for_update().db)
 
     def fast_list_serializer(self) -> ColumnsSerializer | None:
-        """Return the faster serializer for lists; None if DRF's list could differ, as with another pagination."""
+        """Return the faster serializer for lists; None if its list could differ from DRF's, as with own pagination."""
         pagination: Any = self.pagination_class
         if pagination is None or not issubclass(pagination, KeysetPagination) or pagination.page_size is None:
             return None
@@ -104,7 +107,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
             # The database may store another value than `save()` was given, such as 0.00 instead of 0: read it again.
             instance = type(instance)._base_manager.using(instance._state.db).filter(pk=instance.pk).first()
         if isinstance(instance, models.Model) and not response.has_header("ETag"):
-            # A view may have a `get_object` of its own.
+            # There is no `state` if the view has its own `get_object`.
             before = getattr(self, "state", None)
             state = before if before and self.request.method in SAFE_METHODS else state_of(instance)
 
@@ -139,11 +142,12 @@ def state_of(instance: models.Model) -> str:
         if not isinstance(field, models.Field):
             continue
         if field.many_to_many:
-            # Query the table: the instance may have prefetched only some related rows. Without any, there is a None.
+            # Query the table: the instance may have prefetched only some related rows. If there are none, the query
+            # returns a None.
             related = row.values_list(field.name, flat=True)
             state[field.name] = sorted(str(key) for key in related if key is not None)
         elif field.concrete:
             state[field.name] = field.value_to_string(instance)
     text = json.dumps(state, sort_keys=True, default=str)
-    # With the secret key: by a plain hash, anybody could test guesses of the columns that a serializer hides.
+    # Use the secret key: with a plain hash, anybody could test guesses of the columns that a serializer hides.
     return hmac.digest(settings.SECRET_KEY.encode(), f"ETag {text}".encode(), "sha256").hex()[:32]

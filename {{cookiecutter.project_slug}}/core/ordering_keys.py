@@ -11,15 +11,15 @@ with the primary key `id` and a foreign key `author`, `ordering_keys` returns
 
 The primary key is added as the last key if the ordering lacks it, so that no two rows have the same place.
 
-There are keys only if all parts of the ordering are columns of the model itself, so that the database can start
-reading an index at the values of a row. There are none for an ordering with one of these:
+There are keys only if all parts of the ordering are columns of the model itself: then the database can find a row in
+an index, and read on from there. There are none for an ordering with one of these:
 
 - `author__name`, a column of another model; also `author`, if the model Author has a `Meta.ordering`
-- a computed value, which no index has, and which Python and the database may round differently, such as 7/3
-- a column whose values cannot be compared exactly (see `is_comparable`)
+- a computed value, such as 7/3, which Python and the database may round differently
+- a column whose values are too long for a cursor, or cannot be compared exactly (see `is_comparable`)
 
-There are also none if a filter would do more than remove rows: with `distinct("title")`, it could select another row
-for a title (see `is_filterable` in core/queryset_ordering.py).
+There are also none if filtering by them could do more than remove rows: with `distinct("title")`, it could select
+another row for a title (see `is_filterable` in core/queryset_ordering.py).
 
 https://docs.djangoproject.com/en/5.2/ref/models/querysets/#order-by
 """
@@ -36,7 +36,7 @@ from django.db.models import F, Model, OrderBy, Q, QuerySet
 from core.queryset_ordering import annotated_names, is_filterable, is_reversed, ordering_of
 
 # Fields whose values fit in a cursor, and whose `__gt` and `__lt` agree with the order in which the database sorts.
-# Foreign keys to such a field are as good.
+# Their subclasses, such as DateTimeField, count too, and foreign keys to such a field.
 KEY_FIELDS = (
     models.BooleanField,
     models.CharField,
@@ -98,7 +98,7 @@ class Key:
         """Yield the conditions for the rows after `value`, in the order of the rows.
 
         After a value: the rows with larger values (smaller, if descending), then the null values, if they come last.
-        After a null value: all rows with a value if null values come first, else none.
+        After a null value: all rows that are not null if null values come first, else no rows.
         """
         if value is not None:
             yield Q(**{f"{self.name}__{'lt' if self.descending else 'gt'}": value})
@@ -124,7 +124,7 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
     for key in keys:
         if key is None:
             return None
-        # A field that occurs again sorts nothing more.
+        # A repeated field does not change the order.
         found.setdefault(key.field, key)
     # After `values()`, an annotation may have the name of a field: Django then sorts by the annotation.
     names = {"pk", *(name for field in found for name in (field.name, field.attname))}
@@ -153,8 +153,8 @@ def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:
     if not is_comparable(stored_field(field), vendor) or (is_name and sorts_by_related_model(field, name)):
         return None
     explicit_nulls = bool(item.nulls_first or item.nulls_last)
-    # By default, null values come first in descending order where they sort as the largest, and in ascending order
-    # where they sort as the smallest.
+    # By default, null values come first in descending order if the database sorts them as the largest, else in
+    # ascending order.
     nulls_first = bool(item.nulls_first) if explicit_nulls else (vendor in NULLS_LARGEST) == item.descending
     return Key(field, item.descending, nulls_first, explicit_nulls)
 
