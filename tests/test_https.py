@@ -1,5 +1,6 @@
 """HTTPS in front of a rendered project's containers, with certificates of several authorities."""
 
+import contextlib
 import re
 import shutil
 import socket
@@ -16,6 +17,18 @@ from containers import UP, Stack, containers, patient, web
 LOCAL = "library.localhost"
 # An ACME server gives a certificate for this one, because the server's containers find it.
 PUBLIC = "library.example"
+
+
+def is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("0.0.0.0", port)):
+        return True
+    return False
+
+
+@pytest.fixture(autouse=True)
+def public_ports() -> None:
+    """The ports of HTTP and HTTPS, which a web server of the machine may have, or another run of these tests."""
+    need(is_free(80) and is_free(443), "the ports 80 and 443, and the right to use them")
 
 
 @pytest.fixture
