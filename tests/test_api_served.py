@@ -25,6 +25,7 @@ from baking import (
     environment,
     free_port,
     full_isbn,
+    http_delete,
     http_get,
     http_patch,
     http_post,
@@ -245,6 +246,35 @@ def test_a_hostile_request_is_refused_and_leaves_no_trace(
     written = served.log.read_text().removeprefix(before)
     assert '"ERROR"' not in written
     assert "Traceback" not in written
+
+
+def test_errors_have_the_codes_that_the_page_lists(served: Served) -> None:
+    listed = set(re.findall(r"(?m)^\| (\d{3}) \| `(\w+)` \|", served.project.read("docs/api.md")))
+    database = {"DATABASE_URL": served.database} if "://" in served.database else {}
+    user = "from accounts.models import User; User.objects.create_user('reader', password='reads all day')"
+    served.project.manage("shell", "--command", user, **database)
+    login, book = f"{served.address}/api/v1/auth/token/", {"title": "T", "author": "A", "isbn": isbn(9_999)}
+    admin, reader = served.token(), {"username": "reader", "password": "reads all day"}
+    created = http_post(served.books, json=book, headers=admin).json()["url"]
+    answers = [
+        http_post(served.books, json={}, headers=admin),
+        http_post(served.books, content="{", headers={**admin, "content-type": "application/json"}),
+        http_post(served.books, json=book),
+        http_post(served.books, json=book, headers={"authorization": "Token wrong"}),
+        http_post(login, json={**reader, "password": "wrong"}),
+        http_post(
+            served.books,
+            json=book,
+            headers={"authorization": f"Token {http_post(login, json=reader).json()['token']}"},
+        ),
+        http_get(f"{served.books}0/"),
+        http_post(served.books, json=book, headers=admin),
+        http_patch(created, json={"title": "U"}, headers={**admin, "if-match": '"old"'}),
+    ]
+    http_delete(created, headers=admin)
+    found = {(str(answer.status_code), answer.json()["code"]) for answer in answers}
+    # Others test what needs many requests or an outage.
+    assert listed == found | {("429", "throttled"), ("503", "unavailable")}
 
 
 def test_head_has_the_headers_of_get_and_logs_no_warning(served: Served) -> None:

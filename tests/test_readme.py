@@ -141,36 +141,26 @@ def sends_and_gets(project: BakedProject, sessions: list[str]) -> None:
                 assert prints(printed, output.replace(":8000", f":{port}")), sent
 
 
-# What two users see of a note that one of them has added.
-NOTES = """
-from django.contrib.auth import get_user_model
-from rest_framework.test import APIClient
-
-one, other = APIClient(SERVER_NAME="localhost"), APIClient(SERVER_NAME="localhost")
-one.force_authenticate(get_user_model().objects.create_user("one"))
-other.force_authenticate(get_user_model().objects.create_user("other"))
-url = one.post("/api/v1/notes/", {"text": "mine"}, format="json").json()["url"]
-for user in (one, other):
-    print(len(user.get("/api/v1/notes/").json()["results"]), user.get(url).status_code)
-"""
-
-
 def test_users_have_rows_of_their_own_after_the_steps_of_the_page(bake: Bake) -> None:
     project = bake(include_books=False, ci="none")
     section = subsection(project, "Rows of the logged-in user", "docs/api.md")
     [command] = re.findall(r"`(startapp [^`]+)`", section)
     project.manage(*command.split())
-    [(name, viewset)] = code(section, "python")
+    [(_, viewset), (tests, test)] = code(section, "python")
+    [name] = re.findall(r"`(apis/v1/\w+\.py)`", section)
     imports, _, replaced = viewset.partition("\n\n\n")
     [meta] = re.findall(r"`(read_only_fields = [^`]+)`", section)
+    [sent] = re.findall(r'`("owner": \d)` from `SENT` to `STORED`', section)
     before, _, _ = project.read(name).partition("class NoteViewSet(")
     before = before.replace("        model = Note\n", f"        model = Note\n        {meta}\n")
     (project.path / name).write_text(before + replaced, encoding="utf-8")
     project.edit(name, "from drf_spectacular", f"{imports}\nfrom drf_spectacular")
+    project.edit(name, f", {sent}", "")
+    project.edit(name, "**SENT}", f"**SENT, {sent}}}")
+    (project.path / tests).write_text(test, encoding="utf-8")
     project.run("ruff", "check", "--fix", "--quiet", name)
-    project.run("mypy", name)
-    project.manage("migrate")
-    assert project.manage("shell", "-c", NOTES).endswith("1 200\n0 404\n")
+    project.run("mypy", name, tests)
+    assert "1 passed" in project.run("python", "-m", "pytest", tests)
 
 
 def test_a_model_is_searched_after_the_steps_of_its_page(bake: Bake) -> None:
