@@ -41,7 +41,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         """
         instance = super().get_object()
         if self.request.method in SAFE_METHODS:
-            # Before the response is made: if the row changes in between, a later `If-Match` can only fail needlessly.
+            # Before it is serialized: a change in between can only make a later `If-Match` fail needlessly.
             self.state = state_of(instance)
         else:
             database = router.db_for_write(type(instance), instance=instance)
@@ -83,13 +83,13 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
             return super().destroy(request, *args, **kwargs)
 
     def write_transaction(self) -> Any:
-        """Return a transaction of the database to which the view writes: that of `queryset`, else the default one."""
+        """Return a transaction in the database that `queryset` writes to; without `queryset`, in the default one."""
         queryset: Any = getattr(self, "queryset", None)
-        # After `select_for_update()`, `db` is the database for writes.
+        # No query runs here: after `select_for_update()`, `db` is the database for writes.
         return transaction.atomic(None if queryset is None else queryset.select_for_update().db)
 
     def fast_list_serializer(self) -> ColumnsSerializer | None:
-        """Return the faster serializer for lists; None if its list could differ from DRF's, as with own pagination."""
+        """Return the faster serializer for lists; None if its list could differ, as with PageNumberPagination."""
         pagination: Any = self.pagination_class
         if pagination is None or not issubclass(pagination, KeysetPagination) or pagination.page_size is None:
             return None
@@ -119,7 +119,7 @@ class ConditionalModelViewSet(viewsets.ModelViewSet):
         return response
 
 
-# What a viewset can override to show its lists differently.
+# A viewset that overrides one of these gets DRF's list.
 OVERRIDABLE = ("get_serializer", "get_serializer_context", "get_paginated_response", "paginate_queryset", "paginator")
 
 
@@ -142,8 +142,8 @@ def state_of(instance: models.Model) -> str:
         if not isinstance(field, models.Field):
             continue
         if field.many_to_many:
-            # Query the table: the instance may have prefetched only some related rows. If there are none, the query
-            # returns a None.
+            # Query the table: the instance may have prefetched only some related rows. Without any, the
+            # query returns one None.
             related = row.values_list(field.name, flat=True)
             state[field.name] = sorted(str(key) for key in related if key is not None)
         elif field.concrete:

@@ -145,7 +145,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     keys = ordering_keys(queryset) if isinstance(queryset, QuerySet) else None
     ordering = ",".join(map(str, keys)) if keys else POSITION
     start = KeysetCursor.decode(cursor) if cursor else KeysetCursor(ordering)
-    # Accept POSITION even if there are keys: a union, a slice or `values_list()` is still paged by position.
+    # Even with keys, a union, a slice or `values_list()` is paged by position: accept its cursors.
     if start.ordering not in {ordering, POSITION}:
         raise InvalidCursorError("The cursor belongs to another ordering.")
     if keys is None or start.ordering == POSITION:
@@ -156,7 +156,7 @@ def paginate(queryset: QuerySet[Any], *, size: int, cursor: str = "", filtered: 
     if rows is not None:
         return page_by_keys(rows, size, start, keys)
     if start.values:
-        # This list is paged by position, so a cursor with keys is not its own.
+        # This list is paged by position, so a cursor with key values is another list's.
         raise InvalidCursorError("The cursor belongs to another list.")
     return page_by_position(queryset, size)
 
@@ -240,7 +240,7 @@ def has_index(model: type[Model], keys: Sequence[Key]) -> bool:
     """Whether the keys are the primary key alone, or the fields of an index in `Meta`, all in the same direction.
 
     False for an index with a condition, which lacks rows, and for columns with a collation, which `Coalesce` in
-    `filtered_rows` can lose. An index made by `unique` or `db_index` does not count: it is not in `Meta.indexes`.
+    `filtered_rows` can drop. An index made by `unique` or `db_index` does not count: it is not in `Meta.indexes`.
     """
     if any(getattr(stored_field(key.field), "db_collation", None) for key in keys):
         return False
@@ -264,7 +264,7 @@ def filtered_rows(queryset: QuerySet[Any], keys: Sequence[Key], after: "Q | Look
     names = [key.name for key in keys]
     following = queryset.model._base_manager.using(queryset.db).filter(after)
     ordered = following.order_by(*(key.order for key in keys)).values_list(*names)
-    # The key values of the row after the next MAX_CANDIDATES rows, matching or not; None if there are fewer rows.
+    # The key values of the row that follows the candidates, matching or not; None if there is no such row.
     edge = ordered[MAX_CANDIDATES : MAX_CANDIDATES + 1].first()
     matching = queryset.filter(after)
     if edge is None:

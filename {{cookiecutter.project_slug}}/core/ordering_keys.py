@@ -95,7 +95,7 @@ class Key:
         return Q(**({f"{self.name}__isnull": True} if value is None else {self.name: value}))
 
     def beyond(self, value: Any) -> Iterator[Q]:
-        """Yield the conditions for the rows after `value`, in the order of the rows.
+        """Yield conditions that together match the rows after `value`: first the one for the rows that come first.
 
         After a value: the rows with larger values (smaller, if descending), then the null values, if they come last.
         After a null value: all rows that are not null if null values come first, else no rows.
@@ -126,7 +126,7 @@ def ordering_keys(queryset: QuerySet[Any]) -> Sequence[Key] | None:
             return None
         # A repeated field does not change the order.
         found.setdefault(key.field, key)
-    # After `values()`, an annotation may have the name of a field: Django then sorts by the annotation.
+    # After `values()`, an annotation may have the name of a field: Django then sorts by it, not by the column.
     names = {"pk", *(name for field in found for name in (field.name, field.attname))}
     if names & annotated_names(queryset):
         return None
@@ -149,11 +149,11 @@ def key_of(model: type[Model], item: Any, vendor: str) -> Key | None:
     except (FieldDoesNotExist, ValueError):
         # An annotation, a path such as `author__name`, "?", or a primary key of several fields.
         return None
-    # Unlike a name, `F("author")` sorts by the column, whatever ordering the related model has.
+    # `F("author")` sorts by the column, the name "author" by the `Meta.ordering` of the related model, if any.
     if not is_comparable(stored_field(field), vendor) or (is_name and sorts_by_related_model(field, name)):
         return None
     explicit_nulls = bool(item.nulls_first or item.nulls_last)
-    # By default, null values come first in descending order if the database sorts them as the largest, else in
+    # By default, a database that sorts null values as the largest has them first in descending order, any other in
     # ascending order.
     nulls_first = bool(item.nulls_first) if explicit_nulls else (vendor in NULLS_LARGEST) == item.descending
     return Key(field, item.descending, nulls_first, explicit_nulls)
@@ -183,7 +183,7 @@ def is_comparable(field: Any, vendor: str) -> bool:
     if vendor == "sqlite" and field.db_default is not models.NOT_PROVIDED:
         # SQLite stores a default such as `Now()` in another format than Django.
         return False
-    # If a custom field converts its values, the stored ones may sort in another order.
+    # Refuse a custom field that converts its values: the stored ones may sort in another order.
     methods = [getattr(type(field), name) for name in STORAGE_METHODS]
     own = [method for method in methods if not method.__module__.startswith("django.db.models.")]
     return not own and not hasattr(field, "from_db_value")
