@@ -128,24 +128,51 @@ def add_everything(project: BakedProject) -> BakedProject:
 
 
 def test_the_checks_accept_an_app_of_ones_own(bake: Bake) -> None:
-    # Its tests alone: all tests run below, in another time zone and language.
+    # Its tests alone: the others run below.
     output = add_everything(bake()).run("just", "check", PYTEST_ADDOPTS=f"{FOREIGN_PLUGINS} shop")
     assert " passed" in output
     assert not re.search(r"\d warning", output)
 
 
+# Another time zone and language.
+ELSEWHERE = {
+    # Hours that are no whole ones from UTC, and not the same ones in summer.
+    'TIME_ZONE = "UTC"': 'TIME_ZONE = "America/St_Johns"',
+    # A decimal comma, and an "i" whose capital is not "I".
+    'LANGUAGE_CODE = "en-us"': 'LANGUAGE_CODE = "tr"',
+}
+
+
 def test_an_app_of_ones_own_works_on_postgresql(bake: Bake, postgres: str) -> None:
     project, database = add_everything(bake()), new_database(postgres)
+    for old, new in ELSEWHERE.items():
+        project.edit("django_project/settings.py", old, new)
     project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "shop", DATABASE_URL=database)
 
 
-def test_the_tests_pass_in_another_time_zone_and_language(bake: Bake) -> None:
-    project = add_everything(bake())
-    # Hours that are no whole ones from UTC, and not the same ones in summer.
-    project.edit("django_project/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "America/St_Johns"')
-    # A decimal comma, and an "i" whose capital is not "I".
-    project.edit("django_project/settings.py", 'LANGUAGE_CODE = "en-us"', 'LANGUAGE_CODE = "tr"')
-    project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+# What owners change first, and the tests must not depend on.
+CHANGED = ELSEWHERE | {
+    '"PAGE_SIZE": 20': '"PAGE_SIZE": 50',
+    "MAX_TOKENS_PER_USER = 20": "MAX_TOKENS_PER_USER = 1",
+    "MAX_UPLOAD_SIZE = 25": "MAX_UPLOAD_SIZE = 100",
+    'BASE_DIR / "staticfiles"': 'BASE_DIR / "static_root"',
+}
+
+
+# The tests of a new project.
+INHERITED = ("accounts", "apis", "books", "core")
+
+
+def test_the_tests_pass_with_other_settings_and_unique_e_mail_addresses(bake: Bake) -> None:
+    project = bake()
+    for old, new in CHANGED.items():
+        project.edit("django_project/settings.py", old, new)
+    add_field_to_user(project)
+    with (project.path / "accounts" / "models.py").open("a", encoding="utf-8") as file:
+        file.write("    email = models.EmailField(unique=True)\n")
+    project.manage("makemigrations", "accounts", **SECRET)
+    project.manage("startapp", "meetings", "at:datetime", "person:accounts.User", **SECRET)
+    project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *INHERITED, "meetings")
 
 
 SETTINGS = "django_project/settings.py"

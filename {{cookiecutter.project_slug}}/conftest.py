@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
+from accounts.models import User
+from core.tests.rows import create_user
+
 
 @pytest.fixture(autouse=True)
 def _settings_of_tests(settings: Any) -> Iterator[None]:
     """Tests give the same result whatever the environment or .env of whoever runs them says."""
     settings.ALLOWED_HOSTS = ["testserver"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.LOGIN_RATE = "10/min"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.SECURE_SSL_REDIRECT = False
     settings.STORAGES = {
@@ -22,6 +26,12 @@ def _settings_of_tests(settings: Any) -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture
+def admin_user(db: None) -> User:
+    """The superuser of `admin_client`, also if the user model has required fields of its own."""
+    return create_user("admin", email="admin@example.com", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

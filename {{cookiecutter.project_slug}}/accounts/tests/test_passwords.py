@@ -9,6 +9,7 @@ from django.core import mail
 from django.test import Client
 
 from accounts.models import User
+from core.tests.rows import create_user
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def _english(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def reader() -> User:
-    return User.objects.create_user("reader", EMAIL, OLD)
+    return create_user("reader", email=EMAIL, password=OLD)
 
 
 def ask(email: str = EMAIL, *, address: str = "10.0.0.1", **options: Any) -> Any:
@@ -98,7 +99,7 @@ def test_the_response_does_not_tell_whether_there_is_an_account():
 
 
 def test_neither_inactive_users_nor_those_without_a_password_get_a_mail(reader):
-    User.objects.create_user("by other means", "other@example.com")
+    create_user("by other means", email="other@example.com")
     ask("other@example.com")
     User.objects.update(is_active=False)
     ask()

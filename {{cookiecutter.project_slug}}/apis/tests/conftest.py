@@ -14,9 +14,12 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.test import Client
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
+from rest_framework.settings import api_settings
 
 from accounts.models import User
 from apis.models import Token
+from apis.pagination import KeysetPagination
+from core.tests.rows import create_user
 
 PASSWORD = "quiet-reading-room"
 # As in the URLconf of the project.
@@ -54,6 +57,15 @@ def add_entry(user: User, **values: Any) -> LogEntry:
     return LogEntry.objects.create(**{"user": user, "object_repr": "row", "action_flag": CHANGE, **values})
 
 
+@pytest.fixture(autouse=True)
+def _settings_of_api_tests(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests give the same result whatever limits the project has chosen."""
+    settings.MAX_TOKENS_PER_USER = 20
+    monkeypatch.setattr(KeysetPagination, "page_size", 20)
+    for scope in ("anon", "user", "login"):
+        monkeypatch.setitem(api_settings.DEFAULT_THROTTLE_RATES, scope, "10000/min")
+
+
 @pytest.fixture
 def anon() -> API:
     return API()
@@ -62,13 +74,13 @@ def anon() -> API:
 @pytest.fixture
 def reader(db: None) -> User:
     """A user without any permission."""
-    return User.objects.create_user("reader", password=PASSWORD)
+    return create_user("reader", password=PASSWORD)
 
 
 @pytest.fixture
 def editor(db: None) -> User:
     """A user who may do everything."""
-    return User.objects.create_superuser("editor")
+    return create_user("editor", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

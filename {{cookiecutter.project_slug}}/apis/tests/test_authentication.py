@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from apis.models import Token
 from apis.tests.conftest import API, PASSWORD, api_of
+from core.tests.rows import create_user
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ def test_a_name_and_a_password_are_exchanged_for_a_token(anon, reader):
     body = anon("POST", TOKEN, CREDENTIALS, status=200)
     assert set(body) == {"token", "expires_at"}
     user = API({"authorization": f"Token {body['token']}"})("GET", USER, status=200)
-    assert user == {"id": reader.pk, "username": "reader", "email": "", "first_name": "", "last_name": ""}
+    assert user == {"id": reader.pk, "username": "reader", "email": reader.email, "first_name": "", "last_name": ""}
 
 
 @pytest.mark.parametrize("wrong", [{"username": "nobody"}, {"password": "wrong"}, {"password": f" {PASSWORD}"}, {}])
@@ -62,7 +63,7 @@ def test_an_unknown_name_takes_the_same_hashing_as_a_wrong_password(anon, reader
     for name in ("reader", "nobody"):
         anon("POST", TOKEN, {"username": name, "password": "wrong"}, status=401)
         counts.append(len(hashed))
-    assert counts[1] == 2 * counts[0]
+    assert counts[1] == 2 * counts[0] > 0
 
 
 @pytest.mark.parametrize("data", [{}, {"username": "reader"}, {"password": "x"}, {"username": "", "password": ""}])
@@ -81,7 +82,7 @@ def test_overlong_credentials_are_refused_before_they_are_hashed(anon, field, le
 
 @pytest.mark.parametrize("typed", ["Zoe\u0308", "\uff3aoë"])
 def test_a_name_is_normalized_as_in_the_login_form(anon, typed):
-    User.objects.create_user("Zoë", password=PASSWORD)
+    create_user("Zoë", password=PASSWORD)
     log_in(anon, username=typed)
 
 
@@ -281,7 +282,7 @@ def test_the_admin_revokes_all_tokens_of_the_users_of_the_selected_ones(admin_cl
 
 
 def test_the_admin_revokes_tokens_for_those_who_may_delete_them_alone(client, reader):
-    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer = create_user("viewer", is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(codename="view_token"))
     client.force_login(viewer)
     _, token = Token.issue(reader)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import Permission
 
-from accounts.models import User
 from apis.tests.conftest import API, api_of
 from apis.v1.books import BookSerializer
 from books.models import Book
+from core.tests.rows import create_user
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +99,7 @@ def client_of(kind):
     """Return a client of a user of this kind."""
     if kind == "anonymous":
         return API()
-    user = User.objects.create_user("user", is_staff=True)
+    user = create_user("user", is_staff=True)
     if kind == "editor":
         user.user_permissions.set(Permission.objects.filter(content_type__app_label="books"))
     return api_of(user)

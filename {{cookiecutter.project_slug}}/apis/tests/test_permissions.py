@@ -16,6 +16,7 @@ from accounts.models import User
 from apis.permissions import DjangoModelPermissionsWithView, IsAuthenticatedWithModelPermissions
 from apis.tests.conftest import API, api_of
 from apis.viewsets import ConditionalModelViewSet
+from core.tests.rows import create_user
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +116,7 @@ def group() -> Group:
 
 def user_with(*names: str) -> API:
     """Return a client of a user with these permissions for groups."""
-    user = User.objects.create_user("-".join(names))
+    user = create_user("-".join(names))
     user.user_permissions.set(Permission.objects.filter(codename__in=[f"{name}_group" for name in names]))
     return api_of(user)
 

@@ -71,7 +71,7 @@ def test_a_user_is_not_counted_by_ip_address(as_reader, rate):
         as_reader("GET", ROOT, status=200)
 
 
-def test_a_wrong_token_and_attempts_to_log_in_count_as_requests_of_an_ip_address(anon, reader, rate):
+def test_logins_count_as_requests_of_an_ip_address(anon, reader, rate):
     rate(anon="2/min")
     anon("POST", "/api/v1/auth/token/", {"username": "reader", "password": PASSWORD}, status=200)
     anon("GET", ROOT, status=200)

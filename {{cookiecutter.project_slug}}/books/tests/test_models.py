@@ -12,6 +12,7 @@ from books.isbn import normalize_isbn
 from books.models import Book
 from books.views import PAGE_SIZE
 from core.management.commands import demo
+from core.search import normalize
 
 pytestmark = pytest.mark.django_db
 
@@ -162,7 +163,8 @@ def test_another_seed_stands_for_other_books():
 def test_invented_books_are_the_same_each_time_and_added_where_they_are_missing():
     Book.objects.create(title="Mine", author="Me", isbn="9781735467221")
     first, _ = seed(20)
-    Book.objects.exclude(title="Mine").filter(pk__gt=10).delete()
+    invented = Book.objects.exclude(title="Mine").order_by("pk").values_list("pk", flat=True)
+    Book.objects.filter(pk__in=list(invented[10:])).delete()
     assert seed(20)[0] == first
     more, _ = seed(30)
     assert len(more) == 31
@@ -187,7 +189,7 @@ def test_an_invented_book_is_found_and_has_a_valid_isbn():
     seed(20)
     for row in Book.objects.all():
         assert normalize_isbn(row.isbn) == row.isbn
-        assert row.search.split()[0] in row.title.casefold()
+        assert row.search.split()[0] in normalize(row.title)
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "ten", "1.5", "", "10000001", "9" * 10_000, "٣"])

@@ -165,7 +165,9 @@ def test_a_page_leads_to_the_same_rows_in_the_api(client):
         if link:
             answer = client.get(unescape(link[1]), headers={"accept": "application/json"}).json()
             rows = shown.context.get("book_list") or [shown.context["book"]]
-            assert [row["id"] for row in answer.get("results", [answer])] == [row.pk for row in rows]
+            ids = [row["id"] for row in answer.get("results", [answer])]
+            # The pages of the API may be larger.
+            assert ids[: len(rows)] == [row.pk for row in rows]
 
 
 def test_the_second_page_leads_back_to_the_first(client):

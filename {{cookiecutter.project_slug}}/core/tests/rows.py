@@ -12,6 +12,8 @@ from django.core.management import get_commands
 from django.db import models
 from django.db.models import Model
 
+from accounts.models import User
+
 
 def create_row(model: type[Model], number: int) -> Any:
     """Return row `number` of a model, created if it is missing, with the rows that it refers to.
@@ -27,10 +29,22 @@ def create_row(model: type[Model], number: int) -> Any:
                 row.pk = 1_000_000 + number
                 row.save()
                 return row
+    return model._default_manager.get_or_create(**required_values(model, number))[0]
+
+
+def create_user(name: str, **values: Any) -> User:
+    """Create a user, also if the project's model has required fields of its own."""
+    # Not the numbers for which tests create rows.
+    required = required_values(User, User.objects.count() + 10)
+    return User.objects.create_user(**{**required, "password": None, **values, User.USERNAME_FIELD: name})
+
+
+def required_values(model: type[Model], number: int) -> dict[str, Any]:
+    """Return values of the fields that have to be given, which are other ones for another number."""
     fields: list[Any] = [field for field in model._meta.get_fields() if field.concrete and not field.auto_created]
     # A default, or an empty string, is as good as any other value.
     required = [field for field in fields if not field.blank and "default" not in field.deconstruct()[3]]
-    return model._default_manager.get_or_create(**{field.name: value_of(field, number) for field in required})[0]
+    return {field.name: value_of(field, number) for field in required}
 
 
 def value_of(field: Any, number: int) -> Any:

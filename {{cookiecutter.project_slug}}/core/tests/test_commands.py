@@ -1,5 +1,6 @@
 """The commands `start` and `demo`, the base of `seed_…`, and the environment file."""
 
+import os
 import re
 import shutil
 import socket
@@ -10,13 +11,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, UserManager
 from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection
 
 from core.environment import BASE_DIR, make_env_file
 from core.management.commands import demo, start
+from core.tests.rows import create_user
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +78,8 @@ def test_a_taken_port_is_one_clear_line(monkeypatch):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setenv("WEB_PORT", str(taken.getsockname()[1]))
+        # Without the check, the server would start, and the test never end.
+        monkeypatch.setattr(RunserverCommand, "handle", lambda *args, **options: pytest.fail("it has started"))
         with pytest.raises(CommandError, match=r"Port \d+ cannot be used .* set WEB_PORT"):
             call_command("start")
 
@@ -107,8 +111,17 @@ def test_demo_data_can_be_loaded_again(capsys):
     assert get_user_model().objects.count() == 1
 
 
+def test_an_administrator_who_needs_more_fields_is_left_to_another_command(monkeypatch, capsys):
+    def fail(*args, **fields):
+        raise IntegrityError("NOT NULL constraint failed: accounts_user.age")
+
+    monkeypatch.setattr(UserManager, "create_superuser", fail)
+    call_command("demo")
+    assert "user.age). Create one: python manage.py createsuperuser" in capsys.readouterr().out
+
+
 def test_demo_makes_no_administrator_of_a_user_who_is_there():
-    get_user_model().objects.create_user("admin")
+    create_user("admin")
     with pytest.raises(CommandError, match="createsuperuser"):
         call_command("demo", stdout=StringIO())
 
@@ -210,7 +223,8 @@ def test_the_environment_file_gets_a_secret_of_its_own(folder):
     assert make_env_file(folder)
     first = (folder / ".env").read_text(encoding="utf-8")
     assert len(re.findall(r"(?m)^SECRET_KEY=[\w-]{50,}$", first)) == 1
-    assert (folder / ".env").stat().st_mode & 0o077 == 0
+    if os.name == "posix":
+        assert (folder / ".env").stat().st_mode & 0o077 == 0
     (folder / ".env").unlink()
     make_env_file(folder)
     assert (folder / ".env").read_text(encoding="utf-8") != first

@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 import pytest
-from django.conf import settings as project
+from django.apps import apps
 from django.urls import include, path
 from django.utils.html import escape
 
@@ -13,7 +13,7 @@ from django_project import urls
 # Before any other pattern for this URL.
 urlpatterns = [path("", include("core.urls")), *urls.urlpatterns]
 
-API = "api-root" in dict(project.NAVIGATION).values()
+API = apps.is_installed("apis")
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def test_the_home_page_shows_name_description_and_links(client, settings):
     page = client.get("/").content.decode()
     assert f"<h1>{escape(settings.PROJECT['name'])}</h1>" in page
     assert f"<p>{escape(settings.PROJECT['description'])}</p>" in page
-    assert '<a href="/admin/">Admin</a>' in page
+    assert 'href="/admin/"' in page
     assert ('<a href="/api/docs/">The documentation</a>' in page) == API
 
 

@@ -1,5 +1,6 @@
 """The log: one JSON object a line, with the id of the request."""
 
+import contextvars
 import json
 import logging
 import sys
@@ -26,7 +27,10 @@ def test_a_line_has_time_level_logger_message_and_request():
 
 
 def test_a_line_outside_of_a_request_has_no_id():
-    assert json.loads(JSONFormatter().format(record()))["request_id"] == "-"
+    line = record()
+    # A new context, without the id of another test's request.
+    assert contextvars.Context().run(RequestIDFilter().filter, line)
+    assert json.loads(JSONFormatter().format(line))["request_id"] == "-"
 
 
 def test_a_traceback_is_part_of_its_line():

@@ -9,6 +9,7 @@ from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path, reverse
+from django.utils.html import escape
 
 from django_project import urls
 
@@ -22,7 +23,7 @@ def test_every_page_links_what_the_navigation_lists(client, settings):
     page = client.get("/").content.decode()
     for label, name in settings.NAVIGATION:
         current = ' aria-current="page"' if name == "home" else ""
-        assert f'<a href="{reverse(name)}"{current}>{label}</a>' in page
+        assert f'<a href="{reverse(name)}"{current}>{escape(label)}</a>' in page
         assert client.get(reverse(name), headers={"accept": "text/html"}, follow=True).status_code == 200
 
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import models, reset_queries
+from django.db import IntegrityError, models, reset_queries
 
 BATCH = 5_000
 
@@ -97,7 +97,7 @@ class Command(BaseCommand):
         password = secrets.token_urlsafe(12)
         try:
             model.objects.create_superuser(**fields, password=password)
-        except (TypeError, ValueError, ValidationError) as error:
+        except (IntegrityError, TypeError, ValueError, ValidationError) as error:
             self.stdout.write(f"No administrator yet ({error}). Create one: python manage.py createsuperuser")
         else:
             self.stdout.write(f"Administrator: {name}, password: {password} (shown only now)")
