@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from baking import BakedProject
-from browsing import OPTIONS, Site, Visit, browser_program, serving, sign_in
+from browsing import MILLISECONDS, OPTIONS, Site, Visit, browser_program, serving, sign_in
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def main() -> None:
     pictures.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         printed = render(folder)
-        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS, timeout=MILLISECONDS)
         with serving(BakedProject(Path(folder) / "library", {})) as site:
             photograph(chromium, site, printed, "light", pictures)
             photograph(chromium, site, printed, "dark", pictures)
@@ -53,6 +53,7 @@ def render(folder: str) -> str:
 
 def photograph(browser: Browser, site: Site, printed: str, scheme: Literal["light", "dark"], pictures: Path) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 960, "height": 640})
+    context.set_default_timeout(MILLISECONDS)
     page = context.new_page()
     page.set_content(TERMINAL.format(html.escape(printed)))
     save(page, pictures / f"render-{scheme}.webp")

@@ -61,13 +61,15 @@ def environment(**variables: str) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
     fixed = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": FOREIGN_PLUGINS}
-    return {**inherited, **fixed, **variables}
+    return {**inherited, **fixed, **DOWNLOADS, **variables}
 
 
 KEPT = (
     *("HOME", "LANG", "MYPY_CACHE_DIR", "PATH", "SSL_CERT_FILE", "TMPDIR"),
     *("UV_CACHE_DIR", "UV_DEFAULT_INDEX", "UV_INDEX_URL"),
 )
+# uv and pip wait half a minute for a package index, or less.
+DOWNLOADS = {"UV_HTTP_TIMEOUT": str(PATIENCE), "PIP_DEFAULT_TIMEOUT": str(PATIENCE)}
 # Plugins of pytest that a project does not depend on. Importing them takes longer than most tests of a project.
 FOREIGN_PLUGINS = "-p no:cookies -p no:hypothesispytest -p no:schemathesis -p no:xdist"
 

@@ -322,7 +322,7 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{served.address}/api/schema/"),
         *("--no-color", "--continue-on-failure", "--generation-allow-x00", "false", *EXCLUDED),
-        *("--request-timeout", str(TIMEOUT)),
+        *("--request-timeout", str(TIMEOUT), "--wait-for-schema", str(PATIENCE)),
         # The same requests each time, however slow the machine is; `just fuzz` sends others.
         *(["--max-examples", "20", "--generation-deterministic"] if REPEATED else FRESH),
     ]
@@ -337,15 +337,16 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
 def test_the_recipe_for_fuzzing_sends_requests(served: Served) -> None:
     port = served.address.rpartition(":")[2]
     few = ["--phases", "fuzzing", "--max-examples", "3", "--include-path", "/api/v1/auth/user/"]
-    few += ["--seed", "1", "--request-timeout", str(TIMEOUT)]
+    few += ["--seed", "1", "--request-timeout", str(TIMEOUT), "--wait-for-schema", str(PATIENCE)]
     output = served.project.run("just", "fuzz", "admin", served.password, *few, WEB_PORT=port, SECRET_KEY="k" * 50)
     assert re.search(r"[1-9]\d* passed", output), output
 
 
 def test_a_generated_client_uses_the_api(served: Served, tmp_path: Path) -> None:
     program = str(Path(sys.executable).with_name("openapi-python-client"))
-    where = ["--url", f"{served.address}/api/schema/", "--output-path", str(tmp_path / "generated")]
-    generate = [program, "generate", *where, "--meta", "none"]
+    # From a file: the program waits five seconds for a URL.
+    (tmp_path / "schema.yml").write_bytes(http_get(f"{served.address}/api/schema/").content)
+    generate = [program, "generate", "--path", "schema.yml", "--output-path", "generated", "--meta", "none"]
     subprocess.run(generate, check=True, capture_output=True, cwd=tmp_path, env=environment())
     script = f"""
 from generated import AuthenticatedClient, Client

@@ -126,8 +126,12 @@ def test_a_missing_environment_file_and_a_wrong_password_say_what_to_do(project:
 
 # The worker that was started last.
 KILL_A_WORKER = """
-import os, pathlib
-commands = {int(path.parent.name): path.read_bytes() for path in pathlib.Path("/proc").glob("[0-9]*/cmdline")}
+import contextlib, os, pathlib
+commands = {}
+for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    # A health check may have ended meanwhile.
+    with contextlib.suppress(OSError):
+        commands[int(path.parent.name)] = path.read_bytes()
 os.kill(max(pid for pid, command in commands.items() if b"gunicorn" in command and pid != os.getpid()), 9)
 """
 

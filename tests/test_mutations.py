@@ -16,6 +16,7 @@ def project(bake: Bake) -> BakedProject:
 def test_the_tests_of_a_project_notice(project: BakedProject, mutation: Mutation) -> None:
     defined = re.compile(rf"(?m)^def {mutation.test}\(")
     files = [name for name in project.files if name.endswith(".py") and defined.search(project.read(name))]
+    assert files, f"no test is called {mutation.test}"
     before = project.read(mutation.file)
     project.edit(mutation.file, mutation.old, mutation.new)
     try:

@@ -193,6 +193,8 @@ def test_the_steps_to_a_new_version_of_postgresql_keep_the_data(
     query = ["exec", "-T", "db", "psql", "--username=app", "--tuples-only", f"--command={tables}"]
     assert stack.compose(*query).strip() == "0"
     follow("\n".join(restoring))
+    # The proxy has no health check for which the command could wait.
+    stack.up()
     check_attached(stack, 7, path)
 
 

@@ -10,7 +10,19 @@ from urllib.parse import unquote
 import console
 import httpx
 import pytest
-from baking import FOREIGN_PLUGINS, PATIENCE, ROOT, Bake, BakedProject, free_port, http_get, need, running, uv
+from baking import (
+    COMBINATIONS,
+    FOREIGN_PLUGINS,
+    PATIENCE,
+    ROOT,
+    Bake,
+    BakedProject,
+    free_port,
+    http_get,
+    need,
+    running,
+    uv,
+)
 from console import prints
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -222,6 +234,27 @@ def test_what_a_page_links_to_is_there(name: str) -> None:
     for link in map("".join, links):
         if not link.startswith("http"):
             assert (ROOT / name).parent.joinpath(unquote(link)).exists(), link
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub and GitLab make it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS)
+def test_the_headings_that_pages_of_a_project_link_to_are_there(bake: Bake, answers: dict[str, Any]) -> None:
+    project = bake(**answers)
+    links = [
+        (page, other or page.rpartition("/")[2], heading)
+        for page in project.files
+        if page.endswith(".md")
+        for other, heading in re.findall(r"\]\(([\w./]*)#([\w-]+)\)", re.sub(r"\]\(\s+", "](", project.read(page)))
+    ]
+    assert len(links) > 10
+    for page, other, heading in links:
+        target = (project.path / page).parent / other
+        headings = re.findall(r"(?m)^#+ (.+)$", target.read_text(encoding="utf-8"))
+        assert heading in map(slug, headings), f"{page}: {other}#{heading}"
 
 
 def test_what_the_lessons_say_is_tested_is_tested() -> None:
