@@ -167,7 +167,6 @@ def context(app: str, model: str, fields: list[FieldSpec], options: dict[str, An
         "named": [field for field in fields if field.related and kinds.count(field.kind) > 1],
         "ranges": [field for field in filtered if field.ranged],
         "moments": [field for field in filtered if field.kind == "datetime"],
-        "times": "datetime" in kinds,
     }
 
 
