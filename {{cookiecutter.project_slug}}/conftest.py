@@ -30,8 +30,9 @@ def _settings_of_tests(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def admin_user(db: None) -> User:
-    """The superuser of `admin_client`, also if the user model has required fields of its own."""
-    return create_user("admin", email="admin@example.com", is_staff=True, is_superuser=True)
+    """The superuser of `admin_client`, as in pytest-django, also if the user model has required fields of its own."""
+    rights = {"is_staff": True, "is_superuser": True}
+    return create_user("admin", email="admin@example.com", password="password", **rights)  # noqa: S106  # of tests
 
 
 @pytest.fixture
