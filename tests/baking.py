@@ -61,15 +61,19 @@ def environment(**variables: str) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
     fixed = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": FOREIGN_PLUGINS}
-    return {**inherited, **fixed, **DOWNLOADS, **variables}
+    return {**inherited, **fixed, **LONGER_LIMITS, **variables}
 
 
 KEPT = (
     *("HOME", "LANG", "MYPY_CACHE_DIR", "PATH", "SSL_CERT_FILE", "TMPDIR"),
     *("UV_CACHE_DIR", "UV_DEFAULT_INDEX", "UV_INDEX_URL"),
 )
-# uv and pip wait half a minute for a package index, or less.
-DOWNLOADS = {"UV_HTTP_TIMEOUT": str(PATIENCE), "PIP_DEFAULT_TIMEOUT": str(PATIENCE)}
+# uv and pip wait half a minute for a package index, or less, and gunicorn as long for a worker.
+LONGER_LIMITS = {
+    "UV_HTTP_TIMEOUT": str(PATIENCE),
+    "PIP_DEFAULT_TIMEOUT": str(PATIENCE),
+    "GUNICORN_CMD_ARGS": f"--timeout {PATIENCE}",
+}
 # Plugins of pytest that a project does not depend on. Importing them takes longer than most tests of a project.
 FOREIGN_PLUGINS = "-p no:cookies -p no:hypothesispytest -p no:schemathesis -p no:xdist"
 

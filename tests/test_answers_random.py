@@ -1,4 +1,4 @@
-"""Random answers are rendered exactly or refused: the same ones each time, or EXAMPLES others."""
+"""Random answers are rendered exactly or refused: the same ones each time, or as many others as EXAMPLES says."""
 
 import os
 from typing import Any

@@ -323,6 +323,7 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{served.address}/api/schema/"),
         *("--no-color", "--continue-on-failure", "--generation-allow-x00", "false", *EXCLUDED),
         *("--request-timeout", str(TIMEOUT), "--wait-for-schema", str(PATIENCE)),
+        *("--suppress-health-check", "too_slow"),
         # The same requests each time, however slow the machine is; `just fuzz` sends others.
         *(["--max-examples", "20", "--generation-deterministic"] if REPEATED else FRESH),
     ]

@@ -1,6 +1,7 @@
 """The containers of a rendered project, on a real engine."""
 
 import contextlib
+import functools
 import itertools
 import re
 import socket
@@ -146,13 +147,15 @@ def test_a_killed_worker_loses_no_acknowledged_write(stack: Stack) -> None:
 
 
 def test_a_restart_of_the_database_needs_none_of_the_server(stack: Stack) -> None:
-    processes = stack.compose("top", "web")
+    def processes() -> list[str]:
+        return re.findall(r"(?m)^web +\d+ +\d+ +(\d+) .*python \S*gunicorn ", stack.compose("top", "web"))
+
+    wait_until(lambda: len(processes()) == 3, "a server with its two workers")
+    before = processes()
     with loading(stack) as responses:
         stack.compose("restart", "db")
     assert responses.acknowledged <= stored(stack)
-    pids = re.compile(r"(?m)^web +\d+ +\d+ +(\d+) .*python \S*gunicorn ")
-    assert len(pids.findall(processes)) == 3
-    assert pids.findall(stack.compose("top", "web")) == pids.findall(processes)
+    assert processes() == before
 
 
 def psql(stack: Stack, statement: str) -> str:
@@ -346,7 +349,8 @@ def test_every_command_of_the_tour_prints_what_the_page_says(project: BakedProje
     with containers(project) as stack:
         variables = {name: value for name, value in stack.variables.items() if name != "COMPOSE_PROGRESS"}
         for command, typed, expected in itertools.chain.from_iterable(map(commands, sessions)):
-            process = subprocess.run(
+            call = functools.partial(
+                subprocess.run,
                 ["sh", "-c", command.removeprefix("uv run ")],
                 cwd=project.path,
                 env=environment(**variables),
@@ -357,4 +361,8 @@ def test_every_command_of_the_tour_prints_what_the_page_says(project: BakedProje
                 check=False,
             )
             there = expected.replace(":8000", f":{stack.port}")
-            assert prints(process.stdout, there), f"{command}\n{process.stdout}"
+            output = call().stdout
+            if "CACHED" in there and not prints(output, there):
+                # Where the disk is full, BuildKit may have thrown the layer away; this build has made it again.
+                output = call().stdout
+            assert prints(output, there), f"{command}\n{output}"

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from containers import FEW_LOGINS, PASSWORD, PATIENT_POOL, RATES
 from swarm import Node, clients, engines, join, load_images, run, wait_until
 
 SECRET_KEY = "a-key-for-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
-REGISTRY = "registry.example.com"
+# No other run of the tests has images of this name.
+REPOSITORY = f"registry.example.com/library-{uuid.uuid4().hex[:6]}"
 # What a release changes in the image of the project.
 RELEASES = {
     "1": "ENV RELEASE=1",
@@ -121,11 +123,11 @@ class Swarm:
 @pytest.fixture(scope="module")
 def swarm(project: BakedProject) -> Iterator[Swarm]:
     """A swarm to which nothing is deployed, and that has no secrets."""
-    project.run("cookiecutter", str(ROOT), "--directory=addons/swarm", "--no-input", f"image={REGISTRY}/library")
+    project.run("cookiecutter", str(ROOT), "--directory=addons/swarm", "--no-input", f"image={REPOSITORY}")
     configure(project, SETTINGS)
     for name, old, new in PATIENT:
         project.edit(f"swarm/{name}", old, new)
-    images = [f"{REGISTRY}/library:{release}" for release in RELEASES]
+    images = [f"{REPOSITORY}:{release}" for release in RELEASES]
     for image, change in zip(images, RELEASES.values(), strict=True):
         recipe = f"FROM {project.path.name}\n{change}\n"
         subprocess.run(["docker", "build", "--quiet", "--tag", image, "-"], input=recipe, text=True, check=True)
@@ -299,7 +301,7 @@ def test_a_broken_release_is_rolled_back_without_a_failed_request(deployed: Depl
 def test_an_image_that_is_not_in_the_registry_changes_nothing(deployed: Deployed) -> None:
     before = deployed.replicas()
     output = deployed.deploy("nowhere", status=1)
-    assert f"No such image: {REGISTRY}/library:nowhere" in output
+    assert f"No such image: {REPOSITORY}:nowhere" in output
     assert output.splitlines()[-1].endswith(SERVING)
     assert deployed.replicas() == before
 
