@@ -1,5 +1,6 @@
 """`manage.py startapp` writes an app that passes the checks and whose tests notice mistakes, or changes nothing."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -115,37 +116,61 @@ def test_customers_and_orders_pass_the_checks(shop: BakedProject) -> None:
 API, MODEL, ADMIN = "apis/v1/orders.py", "orders/models.py", "orders/admin.py"
 URL = 'url = serializers.HyperlinkedIdentityField(view_name="order-detail")\n'
 CLASS = "    serializer_class = OrderSerializer\n"
-# What is replaced in which file.
+# For each mistake the test that must fail, and what is replaced in which file.
 MISTAKES = {
-    "a field dropped from the API": [(API, '"status", "total", "placed_at"]', '"status", "placed_at"]')],
-    "a field added to the API": [(API, '"placed_at"]', '"placed_at", "pk"]')],
-    "a field renamed in the API": [
-        (API, '"status", "total", "placed_at"]', '"status", "sum", "placed_at"]'),
-        (API, URL, f'{URL}    sum = serializers.DecimalField(10, 2, source="total")\n'),
-    ],
-    "a field that is no longer required": [
-        (API, URL, f"{URL}    total = serializers.DecimalField(10, 2, required=False)\n")
-    ],
-    "reading that is open to all": [(API, CLASS, f"{CLASS}    permission_classes = ()\n")],
-    "writing that is open to all users": [
-        (API, CLASS, f"{CLASS}    permission_classes = (permissions.IsAuthenticated,)\n"),
-        (API, "import serializers", "import permissions, serializers"),
-    ],
-    "a lost filter": [(API, '("customer", "status")', '("customer",)')],
-    "a lost ordering": [(API, '("total", "placed_at")', '("total",)')],
-    "a lost search": [(API, '    search_fields = ("customer__name",)\n', "")],
-    "a field dropped from the admin": [(ADMIN, "    show_full", '    exclude = ("total",)\n    show_full')],
+    "a field dropped from the API": (
+        "test_orders_have_exactly_these_fields",
+        [(API, '"status", "total", "placed_at"]', '"status", "placed_at"]')],
+    ),
+    "a field added to the API": (
+        "test_orders_have_exactly_these_fields",
+        [(API, '"placed_at"]', '"placed_at", "pk"]')],
+    ),
+    "a field renamed in the API": (
+        "test_orders_have_exactly_these_fields",
+        [
+            (API, '"status", "total", "placed_at"]', '"status", "sum", "placed_at"]'),
+            (API, URL, f'{URL}    sum = serializers.DecimalField(10, 2, source="total")\n'),
+        ],
+    ),
+    "a field that is no longer required": (
+        "test_these_fields_are_required",
+        [(API, URL, f"{URL}    total = serializers.DecimalField(10, 2, required=False)\n")],
+    ),
+    "reading that is open to all": (
+        "test_who_may_do_what[GET-view-200-200]",
+        [(API, CLASS, f"{CLASS}    permission_classes = ()\n")],
+    ),
+    "writing that is open to all users": (
+        "test_who_may_do_what[POST-add-403-201]",
+        [
+            (API, CLASS, f"{CLASS}    permission_classes = (permissions.IsAuthenticated,)\n"),
+            (API, "import serializers", "import permissions, serializers"),
+        ],
+    ),
+    "a lost filter": ("test_a_list_is_filtered[status-0-0]", [(API, '("customer", "status")', '("customer",)')]),
+    "a lost ordering": ("test_a_list_is_ordered[placed_at]", [(API, '("total", "placed_at")', '("total",)')]),
+    "a lost search": (
+        "test_a_list_is_searched[customer__name]",
+        [(API, '    search_fields = ("customer__name",)\n', "")],
+    ),
+    "a field dropped from the admin": (
+        "test_the_admin_adds_finds_and_shows_orders",
+        [(ADMIN, "    show_full", '    exclude = ("total",)\n    show_full')],
+    ),
 }
 
 
-@pytest.mark.parametrize("edits", MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize(("test", "edits"), MISTAKES.values(), ids=MISTAKES)
 def test_the_tests_that_it_writes_notice(
-    shop: BakedProject, tmp_path: Path, edits: list[tuple[str, str, str]]
+    shop: BakedProject, tmp_path: Path, test: str, edits: list[tuple[str, str, str]]
 ) -> None:
     project = own_copy(shop, tmp_path)
     for edit in edits:
         project.edit(*edit)
-    run_tests(project, "orders", status=1)
+    output = run_tests(project, "orders", status=1)
+    # A fixture that makes a row fails as an error of the test.
+    assert re.search(rf"(?m)^(FAILED|ERROR) \S+::{re.escape(test)}", output), output
 
 
 @pytest.fixture(scope="module")
