@@ -156,14 +156,29 @@ CHANGED = ELSEWHERE | {
     "MAX_TOKENS_PER_USER = 20": "MAX_TOKENS_PER_USER = 1",
     "MAX_UPLOAD_SIZE = 25": "MAX_UPLOAD_SIZE = 100",
     'BASE_DIR / "staticfiles"': 'BASE_DIR / "static_root"',
+    'SessionAuthentication",': 'SessionAuthentication", "rest_framework.authentication.BasicAuthentication",',
 }
+
+# A migration that adds rows, which every test then finds.
+ROWS = """
+from django.db import migrations
+
+def add(apps, schema_editor):
+    group = apps.get_model("auth", "Group").objects.create(name="Librarians")
+    user = apps.get_model("accounts", "User").objects.create(username="robot", email="robot@example.com")
+    user.groups.add(group)
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "{last}")]
+    operations = [migrations.RunPython(add)]
+"""
 
 
 # The tests of a new project.
 INHERITED = ("accounts", "apis", "books", "core")
 
 
-def test_the_tests_pass_with_other_settings_and_unique_e_mail_addresses(bake: Bake) -> None:
+def test_the_tests_pass_with_other_settings_rows_and_urls_and_unique_e_mail_addresses(bake: Bake) -> None:
     project = bake()
     for old, new in CHANGED.items():
         project.edit("django_project/settings.py", old, new)
@@ -171,6 +186,10 @@ def test_the_tests_pass_with_other_settings_and_unique_e_mail_addresses(bake: Ba
     with (project.path / "accounts" / "models.py").open("a", encoding="utf-8") as file:
         file.write("    email = models.EmailField(unique=True)\n")
     project.manage("makemigrations", "accounts", **SECRET)
+    project.edit("django_project/urls.py", 'path("admin/", ', 'path("back/office/", ')
+    migrations = project.path / "accounts" / "migrations"
+    last = max(path.stem for path in migrations.glob("0*.py"))
+    (migrations / "0099_rows.py").write_text(ROWS.replace("{last}", last), encoding="utf-8")
     project.manage("startapp", "meetings", "at:datetime", "person:accounts.User", **SECRET)
     project.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *INHERITED, "meetings")
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.cache import cache
 
 from accounts.models import User
@@ -33,6 +34,13 @@ def admin_user(db: None) -> User:
     """The superuser of `admin_client`, as in pytest-django, also if the user model has required fields of its own."""
     rights = {"is_staff": True, "is_superuser": True}
     return create_user("admin", email="admin@example.com", password="password", **rights)  # noqa: S106  # of tests
+
+
+@pytest.fixture
+def no_users_or_groups(db: None) -> None:
+    """Remove those that a data migration of the project has added."""
+    Group.objects.all().delete()
+    User.objects.all().delete()
 
 
 @pytest.fixture

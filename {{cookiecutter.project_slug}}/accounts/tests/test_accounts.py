@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
+from django.urls import reverse
 
 from accounts.admin import AccountAdmin
 from accounts.models import User
@@ -12,7 +13,7 @@ from core.tests.rows import create_user
 
 pytestmark = pytest.mark.django_db
 
-USERS = "/admin/accounts/user/"
+USERS = reverse("admin:accounts_user_changelist")
 PASSWORD = "quiet-reading-room"
 
 
@@ -61,4 +62,4 @@ def test_others_than_staff_do_not_enter_the_admin(client):
     client.force_login(create_user("reader"))
     response = client.get(USERS)
     assert response.status_code == 302
-    assert response["Location"].startswith("/admin/login/")
+    assert response["Location"].startswith(reverse("admin:login"))

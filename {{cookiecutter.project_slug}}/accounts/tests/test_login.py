@@ -9,7 +9,7 @@ from django.contrib.auth import aauthenticate, authenticate, get_user
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
-from django.urls import include, path
+from django.urls import include, path, reverse
 
 from accounts.login_limits import TooManyAttemptsError
 from accounts.models import User
@@ -18,7 +18,7 @@ from core.tests.rows import create_user
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "quiet-reading-room"
-SITE, ADMIN = "/accounts/login/", "/admin/login/"
+SITE, ADMIN = "/accounts/login/", reverse("admin:login")
 PAGES = pytest.mark.parametrize("url", [SITE, ADMIN])
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth import get_user
 from django.core import mail
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import User
 from core.tests.rows import create_user
@@ -142,7 +143,7 @@ def test_a_reset_ends_the_sessions_of_the_user(client, reader):
     assert not get_user(client).is_authenticated
 
 
-@pytest.mark.parametrize("url", [LOGIN, "/admin/login/"])
+@pytest.mark.parametrize("url", [LOGIN, reverse("admin:login")])
 def test_the_login_pages_lead_to_the_form(client, url):
     assert f'href="{RESET}"' in client.get(url).content.decode()
 
@@ -214,7 +215,7 @@ def test_strangers_log_in_before_they_change_a_password(client):
 
 
 def test_the_admin_keeps_its_own_page(admin_client):
-    page = admin_client.get("/admin/password_change/").content.decode()
+    page = admin_client.get(reverse("admin:password_change")).content.decode()
     assert 'id="site-name"' in page
 
 

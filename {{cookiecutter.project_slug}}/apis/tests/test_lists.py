@@ -57,7 +57,7 @@ def variant(**attributes: Any) -> type[EntryViewSet]:
 
 
 @pytest.fixture(autouse=True)
-def entries(reader: User) -> list[LogEntry]:
+def entries(no_users_or_groups: None, reader: User) -> list[LogEntry]:
     """Three rows: with all values, with null values, and with characters that URLs and JSON escape."""
     content_type = ContentType.objects.get_for_model(Group)
     time = datetime(2026, 3, 29, 0, 59, 59, 123456, tzinfo=UTC)

@@ -37,7 +37,7 @@ class GroupViewSet(ConditionalModelViewSet):
 
 
 @pytest.fixture(autouse=True)
-def _groups(mount: Any) -> None:
+def _groups(no_users_or_groups: None, mount: Any) -> None:
     mount(groups=GroupViewSet)
     Group.objects.bulk_create(Group(name=f"group {number:02}") for number in range(COUNT))
 

@@ -18,7 +18,7 @@ from apis.tests.conftest import API, api_of
 from apis.viewsets import ConditionalModelViewSet
 from core.tests.rows import create_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_users_or_groups")]
 
 GROUPS = "/api/v1/groups/"
 NEW = {"name": "new"}

@@ -18,7 +18,7 @@ from accounts.models import User
 from apis.tests.conftest import API
 from apis.viewsets import ConditionalModelViewSet
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_users_or_groups")]
 
 GROUPS = "/api/v1/groups/"
 

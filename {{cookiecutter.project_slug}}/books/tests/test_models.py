@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from books.isbn import normalize_isbn
 from books.models import Book
@@ -15,6 +16,8 @@ from core.management.commands import demo
 from core.search import normalize
 
 pytestmark = pytest.mark.django_db
+
+ADMIN = reverse("admin:books_book_changelist")
 
 
 def book(**values):
@@ -68,13 +71,13 @@ def test_an_isbn_is_there_once():
 
 def test_the_admin_adds_lists_and_finds_a_book(admin_client):
     data = {"title": "Emma", "subtitle": "", "author": "Jane Austen", "isbn": "0-14-143958-0"}
-    assert admin_client.post("/admin/books/book/add/", data).status_code == 302
+    assert admin_client.post(f"{ADMIN}add/", data).status_code == 302
     assert Book.objects.get().isbn == "9780141439587"
-    found = admin_client.get("/admin/books/book/", {"q": "austen"}).content.decode()
+    found = admin_client.get(ADMIN, {"q": "austen"}).content.decode()
     for text in ("Emma", "Jane Austen", "9780141439587", "Created at"):
         assert text in found
-    assert "1 book" in admin_client.get("/admin/books/book/", {"q": "978-0-14-143958-7"}).content.decode()
-    assert "0 books" in admin_client.get("/admin/books/book/", {"q": "dickens"}).content.decode()
+    assert "1 book" in admin_client.get(ADMIN, {"q": "978-0-14-143958-7"}).content.decode()
+    assert "0 books" in admin_client.get(ADMIN, {"q": "dickens"}).content.decode()
 
 
 def test_the_list_of_the_admin_counts_and_finds_no_more_rows_than_its_limits(admin_client, monkeypatch):
@@ -82,8 +85,8 @@ def test_the_list_of_the_admin_counts_and_finds_no_more_rows_than_its_limits(adm
     monkeypatch.setattr("books.admin.MAX_FOUND", 5)
     seed(20)
     with CaptureQueriesContext(connection) as queries:
-        page = admin_client.get("/admin/books/book/")
-        found = admin_client.get("/admin/books/book/", {"q": "t"})
+        page = admin_client.get(ADMIN)
+        found = admin_client.get(ADMIN, {"q": "t"})
     assert (page.context["cl"].result_count, found.context["cl"].result_count) == (10, 5)
     counts = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
     assert counts
@@ -94,7 +97,7 @@ def test_the_list_of_the_admin_counts_and_finds_no_more_rows_than_its_limits(adm
 def test_the_list_of_the_admin_says_when_there_are_more_rows_than_it_shows(admin_client, monkeypatch, count, bounded):
     monkeypatch.setattr("books.admin.BoundedPaginator.LIMIT", 150)
     seed(count)
-    page = admin_client.get("/admin/books/book/").content.decode()
+    page = admin_client.get(ADMIN).content.decode()
     assert ("The first 150 books. Search to find the others." in page) == bounded
     # It would delete rows that nobody has counted.
     assert ('<span class="all hidden">' in page) == (not bounded)
@@ -104,13 +107,13 @@ def test_an_admin_action_may_have_a_field_for_each_row_of_the_list(admin_client)
     seed(3)
     ticked = [Book.objects.values_list("pk", flat=True)[0]] * 2_000
     chosen = {"action": "delete_selected", "_selected_action": ticked, "post": "yes"}
-    assert admin_client.post("/admin/books/book/", chosen).status_code == 302
+    assert admin_client.post(ADMIN, chosen).status_code == 302
     assert Book.objects.count() == 2
 
 
 def test_the_admin_says_what_is_wrong_with_an_isbn(admin_client):
     data = {"title": "Emma", "author": "Jane Austen", "isbn": "9780141439588"}
-    page = admin_client.post("/admin/books/book/add/", data).content.decode()
+    page = admin_client.post(f"{ADMIN}add/", data).content.decode()
     assert "The check digit of this ISBN is wrong." in page
     assert not Book.objects.exists()
 

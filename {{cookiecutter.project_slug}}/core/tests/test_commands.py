@@ -20,7 +20,7 @@ from core.environment import BASE_DIR, make_env_file
 from core.management.commands import demo, start
 from core.tests.rows import create_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_users_or_groups")]
 
 
 # start

@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 from django.conf import settings as project
-from django.urls import include, path
+from django.urls import include, path, reverse
 from django.utils.html import escape
 
 from django_project import urls
@@ -25,7 +25,7 @@ def test_the_home_page_shows_name_description_and_links(client, settings):
     page = client.get("/").content.decode()
     assert f"<h1>{escape(settings.PROJECT['name'])}</h1>" in page
     assert f"<p>{escape(settings.PROJECT['description'])}</p>" in page
-    assert 'href="/admin/"' in page
+    assert f'href="{reverse("admin:index")}"' in page
     assert ('<a href="/api/docs/">The documentation</a>' in page) == API
 
 

@@ -53,7 +53,7 @@ def test_a_user_without_permission_gets_a_page(client, monkeypatch):
         raise PermissionDenied
 
     monkeypatch.setattr("django.contrib.admin.sites.AdminSite.has_permission", refuse)
-    response = client.get("/admin/login/")
+    response = client.get(reverse("admin:login"))
     assert response.status_code == 403
     assert "<h1>Not allowed</h1>" in response.content.decode()
 
@@ -78,7 +78,7 @@ def test_an_unexpected_error_gets_a_page_without_details(client, monkeypatch, er
 
     monkeypatch.setattr("django.contrib.admin.sites.AdminSite.has_permission", fail)
     client.raise_request_exception = False
-    response = client.get("/admin/login/")
+    response = client.get(reverse("admin:login"))
     assert response.status_code == status
     assert f"<h1>{title}</h1>" in response.content.decode()
     assert "secret" not in response.content.decode()
