@@ -220,12 +220,9 @@ def test_the_check_for_deployment_names_missing_static_files(no_static_files):
     assert [message.id for message in check_static_files(None)] == ["core.I001"]
 
 
-def test_the_check_for_deployment_accepts_static_files_that_are_there(settings):
-    settings.DEBUG = True
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def test_the_check_for_deployment_accepts_static_files_that_are_there(no_static_files, tmp_path):
+    manifest = {"version": "1.1", "paths": {"core/style.css": "core/style.0.css"}}
+    (tmp_path / "staticfiles.json").write_text(json.dumps(manifest), encoding="utf-8")
     assert check_static_files(None) == []
 
 
