@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from accounts.admin import AccountAdmin
 from accounts.models import User
@@ -13,7 +13,7 @@ from core.tests.rows import create_user
 
 pytestmark = pytest.mark.django_db
 
-USERS = reverse("admin:accounts_user_changelist")
+USERS = reverse_lazy("admin:accounts_user_changelist")
 PASSWORD = "quiet-reading-room"
 
 

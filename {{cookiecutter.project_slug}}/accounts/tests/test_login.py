@@ -9,7 +9,7 @@ from django.contrib.auth import aauthenticate, authenticate, get_user
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
-from django.urls import include, path, reverse
+from django.urls import include, path, reverse_lazy
 
 from accounts.login_limits import TooManyAttemptsError
 from accounts.models import User
@@ -18,8 +18,8 @@ from core.tests.rows import create_user
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "quiet-reading-room"
-SITE, ADMIN = "/accounts/login/", reverse("admin:login")
-PAGES = pytest.mark.parametrize("url", [SITE, ADMIN])
+SITE, ADMIN = "/accounts/login/", reverse_lazy("admin:login")
+PAGES = pytest.mark.parametrize("url", [SITE, ADMIN], ids=["site", "admin"])
 
 
 @pytest.fixture(autouse=True)
@@ -39,13 +39,13 @@ def reader() -> User:
     return create_user("reader", password=PASSWORD, is_staff=True)
 
 
-def attempt(url: str, *, address: str = "10.0.0.1", **credentials: str) -> Any:
+def attempt(url: Any, *, address: str = "10.0.0.1", **credentials: str) -> Any:
     """Send the form of a login page with a new session; return the response."""
     form = {"username": "reader", "password": PASSWORD, **credentials}
     return Client().post(url, form, REMOTE_ADDR=address)
 
 
-def fail(url: str, times: int = 10, **values: str) -> None:
+def fail(url: Any, times: int = 10, **values: str) -> None:
     """Use a wrong password several times, which the form refuses."""
     for _ in range(times):
         response = attempt(url, **{"password": "wrong", **values})

@@ -143,9 +143,9 @@ def test_a_reset_ends_the_sessions_of_the_user(client, reader):
     assert not get_user(client).is_authenticated
 
 
-@pytest.mark.parametrize("url", [LOGIN, reverse("admin:login")])
-def test_the_login_pages_lead_to_the_form(client, url):
-    assert f'href="{RESET}"' in client.get(url).content.decode()
+@pytest.mark.parametrize("name", ["login", "admin:login"])
+def test_the_login_pages_lead_to_the_form(client, name):
+    assert f'href="{RESET}"' in client.get(reverse(name)).content.decode()
 
 
 def test_the_form_needs_its_csrf_token():

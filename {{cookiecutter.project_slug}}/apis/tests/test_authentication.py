@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import reverse_lazy
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 TOKEN = "/api/v1/auth/token/"
 USER = "/api/v1/auth/user/"
-ADMIN = reverse("admin:apis_token_changelist")
+ADMIN = reverse_lazy("admin:apis_token_changelist")
 CREDENTIALS = {"username": "reader", "password": PASSWORD}
 
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import reverse_lazy
 
 from books.isbn import normalize_isbn
 from books.models import Book
@@ -17,7 +17,7 @@ from core.search import normalize
 
 pytestmark = pytest.mark.django_db
 
-ADMIN = reverse("admin:books_book_changelist")
+ADMIN = reverse_lazy("admin:books_book_changelist")
 
 
 def book(**values):

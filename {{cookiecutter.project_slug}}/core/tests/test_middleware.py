@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
-from django.urls import include, path, reverse
+from django.urls import include, path, reverse_lazy
 
 from core.middleware import HEADERS, SecurityHeadersMiddleware
 
@@ -33,7 +33,9 @@ def _urls(settings: Any) -> None:
 # Security headers
 
 
-@pytest.mark.parametrize(("url", "status"), [("/echo/", 200), ("/no-such-page/", 404), (reverse("admin:index"), 302)])
+@pytest.mark.parametrize(
+    ("url", "status"), [("/echo/", 200), ("/no-such-page/", 404), (reverse_lazy("admin:index"), 302)]
+)
 def test_security_headers_are_sent_with_every_response(client, url, status):
     response = client.get(url)
     assert response.status_code == status
