@@ -33,7 +33,7 @@ def _settings_of_tests(settings: Any) -> Iterator[None]:
 def admin_user(db: None) -> User:
     """The superuser of `admin_client`, as in pytest-django, also if the user model has required fields of its own."""
     rights = {"is_staff": True, "is_superuser": True}
-    return create_user("admin", email="admin@example.com", password="password", **rights)  # noqa: S106  # of tests
+    return create_user("admin", email="admin@example.com", password="password", **rights)
 
 
 @pytest.fixture
